@@ -1,0 +1,5 @@
+//go:build !linux
+
+package wholefile
+
+func hugePages([]byte) {}

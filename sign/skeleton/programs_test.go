@@ -1,0 +1,61 @@
+package skeleton
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+
+	"github.com/cilium/ebpf/asm"
+)
+
+// The bytes of programs come from the object and only references are patched.
+// cilium/ebpf's own linker must come to the same.
+func TestProgramsAreThoseOfTheObject(t *testing.T) {
+	for name, object := range fixtures(t, "*.bpf.o") {
+		o, err := parseObject(object)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		p, err := newPlan(o, Options{})
+		if err != nil {
+			continue
+		}
+		for _, prog := range p.progs {
+			var insns asm.Instructions
+			for _, ins := range prog.spec.Instructions {
+				ref := ins.Reference()
+				switch e, extern := o.externs[ref]; {
+				case ins.IsLoadFromMap():
+					if ins.Src == asm.PseudoMapValue {
+						ins.Src = pseudoMapIdxValue
+					} else {
+						ins.Src = pseudoMapIdx
+					}
+					ins.Constant = ins.Constant&^0xffffffff | int64(p.mapNamed(o.mapName(ref)).fd)
+					ins = ins.WithReference("")
+				case extern && e.kind == "kconfig":
+					ins.Src = pseudoMapIdxValue
+					ins.Constant = int64(o.kconfig.offset(ref))<<32 | int64(p.mapNamed(".kconfig").fd)
+					ins = ins.WithReference("")
+				case extern && e.kind != "":
+					ins.Constant = 0
+					ins = ins.WithReference("")
+				}
+				insns = append(insns, ins)
+			}
+			var buf bytes.Buffer
+			if err := insns.Marshal(&buf, binary.LittleEndian); err != nil {
+				t.Errorf("%s: program %s: %v", name, prog.name, err)
+				continue
+			}
+			linked := prog.insns
+			if _, more := o.callbacks[prog.name]; more { // a callback stands behind what is linked
+				linked = linked[:min(buf.Len(), len(linked))]
+			}
+			if !bytes.Equal(buf.Bytes(), linked) {
+				t.Errorf("%s: program %s differs from what cilium/ebpf links", name, prog.name)
+			}
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ var (
 	update  = flag.Bool("update", false, "write testdata/results.json and docs/compatibility.md")
 	sources = flag.String("sources", "", "with -update: these sources alone, separated by commas")
 	kernels = flag.String("kernels", "", "with -update: these kernels alone, separated by commas")
+	objects = flag.String("objects", "", "only objects whose names match this regular expression")
 	changed = flag.Bool("changed", false, "with -update: only the objects that sign takes or refuses otherwise than recorded")
 )
 
@@ -37,6 +39,9 @@ const (
 func asked(list, name string) bool {
 	return !*update || list == "" || slices.Contains(strings.Split(list, ","), name)
 }
+
+// partial reports whether not all objects of the sources are tried.
+func partial() bool { return *changed || *objects != "" }
 
 // lines are the kernels to try.
 func lines() []vmtest.Kernel {
@@ -128,6 +133,10 @@ func sealAll(t *testing.T, sources []*Source) *run {
 		t.Fatal(err)
 	}
 	sealer.KernelTypes = kernelTypes(t)
+	wanted, err := regexp.Compile(*objects)
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := &run{
 		results: Results{
 			Kernels: make(map[string]string), Profiles: make(map[string]string), Versions: make(map[string]string), Notes: make(map[string]string),
@@ -142,6 +151,9 @@ func sealAll(t *testing.T, sources []*Source) *run {
 			r.results.Notes[source.Name] = source.Note
 		}
 		for _, o := range source.Objects {
+			if !wanted.MatchString(o.Name) {
+				continue
+			}
 			object, err := os.ReadFile(o.Path)
 			if err != nil {
 				t.Fatal(err)
@@ -206,7 +218,7 @@ func TestWhatLoadsBareLoadsSealed(t *testing.T) {
 	}
 	t.Run("kernels", func(t *testing.T) { r.loadAll(t, guest, recorded) })
 	if *update {
-		recorded.merge(&r.results, *changed)
+		recorded.merge(&r.results, partial())
 		if err := WriteResults(resultsPath, recorded); err != nil {
 			t.Fatal(err)
 		}
@@ -239,7 +251,7 @@ func (r *run) loadAll(t *testing.T, guest string, recorded *Results) {
 			if *update {
 				against = &r.results
 			}
-			if asked(*sources, Fixtures) && !*changed {
+			if asked(*sources, Fixtures) && !partial() {
 				checkFails(t, &r.results, kernel)
 			}
 			for i := range r.results.Objects {

@@ -149,6 +149,12 @@ func relocate(insns []byte, list []relocation) error {
 		if err := fixups[i].Apply(&r.ins); err != nil {
 			return fmt.Errorf("%w: relocate it: %v", ErrUnknown, err)
 		}
+		if r.ins.Constant == btf.COREBadRelocationSentinel {
+			if err := poison(insns, r.at); err != nil {
+				return err
+			}
+			continue
+		}
 		var out bytes.Buffer
 		if err := (asm.Instructions{r.ins.WithReference("")}).Marshal(&out, binary.LittleEndian); err != nil {
 			return fmt.Errorf("%w: relocate it: %v", ErrUnknown, err)
@@ -157,6 +163,25 @@ func relocate(insns []byte, list []relocation) error {
 			return errors.New("the object's program is longer than the signed one")
 		}
 		copy(insns[r.at:], out.Bytes())
+	}
+	return nil
+}
+
+// poison does as the kernel does with instructions that have no counterpart in
+// its types: calls of a function that does not exist, two for an instruction of
+// two halves (tools/lib/bpf/relo_core.c, bpf_core_poison_insn).
+func poison(insns []byte, at int) error {
+	end := at + 8
+	if at < len(insns) && insns[at] == codeLoad64 {
+		end += 8
+	}
+	if end > len(insns) {
+		return errors.New("the object's program is longer than the signed one")
+	}
+	for ; at < end; at += 8 {
+		clear(insns[at:][:8])
+		insns[at] = codeCall
+		binary.LittleEndian.PutUint32(insns[at+4:], btf.COREBadRelocationSentinel)
 	}
 	return nil
 }

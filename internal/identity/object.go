@@ -26,6 +26,7 @@ type Program struct {
 	Type         uint32
 	Name         string // the kernel's
 	Tag          [8]byte
+	Given        bool // the tag is that of the signed instructions: set by who checked it
 	GPL          bool
 	TargetBTF    uint32 // id of the types that have its attach target
 	TargetType   uint32 // number of the attach target there

@@ -12,6 +12,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
+
+	"github.com/trustedbpf/tbpf/internal/manifest"
 )
 
 // Source is an object as it is in its file.
@@ -57,6 +59,12 @@ func ReadSource(object []byte) (*Source, error) {
 	types, err := btf.LoadSpecFromReader(bytes.NewReader(object))
 	if err != nil {
 		return nil, err
+	}
+	var answers *btf.Datasec // which the kernel has no symbols of: they are a map's
+	if err := types.TypeByName(manifest.KconfigMap, &answers); err == nil {
+		for _, v := range answers.Vars {
+			delete(s.externs, v.Type.TypeName())
+		}
 	}
 	for name, e := range s.externs {
 		var variable *btf.Var

@@ -136,7 +136,7 @@ func own(p, q []Instruction, i int, k *Symbols, same *pairs) bool {
 		return false
 	}
 	a, b := uint64(uint32(x.Imm))|uint64(uint32(p[i+1].Imm))<<32, uint64(uint32(y.Imm))|uint64(uint32(q[i+1].Imm))<<32
-	if a>>48 != 0xffff || b>>48 != 0xffff {
+	if a>>56 != 0xff || b>>56 != 0xff { // with five levels of page tables not all begin with 0xffff
 		return false
 	}
 	for next := i + 2; next < min(i+4, len(p)); next++ {

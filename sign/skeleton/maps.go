@@ -199,8 +199,7 @@ func (m *mapPlan) setTypes(o *object, spec *ebpf.MapSpec) {
 	switch m.typ {
 	case bpfabi.MapPerfEventArray, bpfabi.MapCgroupArray, bpfabi.MapStackTrace, bpfabi.MapArrayOfMaps, bpfabi.MapHashOfMaps,
 		bpfabi.MapDevMap, bpfabi.MapDevMapHash, bpfabi.MapCPUMap, bpfabi.MapXSKMap, bpfabi.MapSockMap, bpfabi.MapSockHash,
-		bpfabi.MapQueue, bpfabi.MapStack, bpfabi.MapRingBuf, bpfabi.MapUserRingBuf, bpfabi.MapBloomFilter,
-		bpfabi.MapProgArray:
+		bpfabi.MapQueue, bpfabi.MapStack, bpfabi.MapRingBuf, bpfabi.MapUserRingBuf, bpfabi.MapBloomFilter:
 		return
 	}
 	if o.btf == nil || spec.Value == nil {

@@ -52,7 +52,7 @@ func loadBare(object []byte, same *comparison) string {
 	if err != nil {
 		return short(err)
 	}
-	same.readBare(coll)
+	same.readBare(spec, coll)
 	coll.Close()
 	return corpus.Loaded
 }

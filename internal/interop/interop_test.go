@@ -114,7 +114,8 @@ func TestCiliumReadsSealedObjectsAsTheyWere(t *testing.T) {
 		before, errBefore := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(object))
 		after, errAfter := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(seal.Join(object, enc)))
 		if errBefore != nil {
-			if errAfter == nil || errBefore.Error() != errAfter.Error() {
+			// Of several things that it does not support it names one or another.
+			if errAfter == nil || errBefore.Error() != errAfter.Error() && !(errors.Is(errBefore, ebpf.ErrNotSupported) && errors.Is(errAfter, ebpf.ErrNotSupported)) {
 				t.Errorf("%s: %v; sealed: %v", name, errBefore, errAfter)
 			}
 			continue

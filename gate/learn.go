@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/trustedbpf/tbpf/internal/sorted"
 )
 
 // maxExe is the length from which on an event's path may have been cut.
@@ -45,7 +47,7 @@ func Learn(events []Event) []Seen {
 		}
 	}
 	for i := range list {
-		slices.Sort(list[i].Programs)
+		sorted.Strings(list[i].Programs)
 	}
 	slices.SortStableFunc(list, func(a, b Seen) int { return cmp.Compare(a.Exe, b.Exe) })
 	return list

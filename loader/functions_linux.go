@@ -15,6 +15,7 @@ import (
 	"github.com/trustedbpf/tbpf/internal/bpfabi"
 	"github.com/trustedbpf/tbpf/internal/bpfsys"
 	"github.com/trustedbpf/tbpf/internal/manifest"
+	"github.com/trustedbpf/tbpf/internal/sorted"
 )
 
 // attachFunctions attaches one program to all kernel functions that its signed
@@ -70,7 +71,7 @@ func matchFunctions(pattern string) ([]string, error) {
 	if len(found) == 0 {
 		return nil, fmt.Errorf("no kernel function matches: %w", unix.ENOENT)
 	}
-	slices.Sort(found)
+	sorted.Strings(found)
 	return slices.Compact(found), nil
 }
 

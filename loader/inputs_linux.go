@@ -11,6 +11,7 @@ import (
 	"github.com/trustedbpf/tbpf/internal/bpfabi"
 	"github.com/trustedbpf/tbpf/internal/bpfsys"
 	"github.com/trustedbpf/tbpf/internal/manifest"
+	"github.com/trustedbpf/tbpf/internal/sorted"
 )
 
 // The kinds of attach targets that the machine names (manifest.Attach.Input).
@@ -52,7 +53,7 @@ func openInputs(m *manifest.Manifest, attach map[string]string) (inputs, error) 
 	for name := range attach {
 		names = append(names, name)
 	}
-	slices.Sort(names) // so that of two errors always the same is told
+	sorted.Strings(names) // so that of two errors always the same is told
 	for _, name := range names {
 		i := slices.IndexFunc(m.Programs, func(p manifest.Program) bool { return p.Name == name })
 		var one *input

@@ -9,6 +9,7 @@ import (
 
 	"github.com/trustedbpf/tbpf/internal/bpfsys"
 	"github.com/trustedbpf/tbpf/internal/manifest"
+	"github.com/trustedbpf/tbpf/internal/sorted"
 )
 
 // pin pins everything beneath the stage and publishes it. Programs, maps and
@@ -102,5 +103,6 @@ func sortedNames(fds map[string]*bpfsys.FD) []string {
 			names = append(names, name)
 		}
 	}
-	return sorted(names)
+	sorted.Strings(names)
+	return names
 }

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/trustedbpf/tbpf/internal/bpfabi"
 	"github.com/trustedbpf/tbpf/internal/bpfsys"
+	"github.com/trustedbpf/tbpf/internal/sorted"
 )
 
 // Status tells what is pinned beneath a pin directory, by asking the kernel
@@ -32,7 +32,8 @@ func Status(dir string) ([]Report, error) {
 	reports := []Report{}
 	types := new(targetTypes)
 	defer types.close()
-	for _, name := range sorted(names) {
+	sorted.Strings(names)
+	for _, name := range names {
 		path := filepath.Join(dir, name)
 		report, ours, err := statusOf(root, name, path, types)
 		if errors.Is(err, unix.ENOENT) {
@@ -115,7 +116,8 @@ func (r *Report) fill(object *bpfsys.FD, path string, types *targetTypes) error 
 		if err != nil {
 			return err
 		}
-		for _, name := range sorted(names) {
+		sorted.Strings(names)
+		for _, name := range names {
 			pin := filepath.Join(path, sub, name)
 			fd, err := bpfsys.GetPinned(pin)
 			if err != nil {
@@ -189,9 +191,4 @@ func targetText(info *bpfsys.LinkInfo, types *targetTypes) string {
 	default:
 		return ""
 	}
-}
-
-func sorted(names []string) []string {
-	slices.Sort(names)
-	return names
 }

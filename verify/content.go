@@ -10,6 +10,7 @@ import (
 	"github.com/trustedbpf/tbpf/internal/cms"
 	"github.com/trustedbpf/tbpf/internal/manifest"
 	"github.com/trustedbpf/tbpf/internal/seal"
+	"github.com/trustedbpf/tbpf/internal/sorted"
 	"github.com/trustedbpf/tbpf/keys"
 )
 
@@ -74,7 +75,7 @@ func checkCertificates(s *seal.Seal, m *manifest.Manifest) *Error {
 		}
 	}
 	// One may be named twice; it is in the seal once.
-	slices.Sort(named)
+	sorted.Strings(named)
 	named = slices.Compact(named)
 	for der := range s.EmbeddedCertificates {
 		i := slices.Index(named, digestOf(der))

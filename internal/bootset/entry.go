@@ -16,12 +16,12 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/trustedbpf/tbpf/internal/manifest"
+	"github.com/trustedbpf/tbpf/internal/sorted"
 	"github.com/trustedbpf/tbpf/internal/stricttoml"
 )
 
@@ -115,7 +115,7 @@ func parseEntry(source string, data []byte) (*Entry, error) {
 		"attach":     e.readAttach,
 		"set":        e.readSet,
 	}
-	for _, key := range slices.Sorted(maps.Keys(table)) {
+	for _, key := range sorted.Collected(maps.Keys(table)) {
 		read, known := readers[key]
 		if !known {
 			return refuse(fmt.Sprintf("%.64q", key), errors.New("unknown key"))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/trustedbpf/tbpf/internal/bpfabi"
+	"github.com/trustedbpf/tbpf/internal/sorted"
 	"github.com/trustedbpf/tbpf/internal/stricttoml"
 	"github.com/trustedbpf/tbpf/keys"
 )
@@ -143,7 +144,7 @@ func readTable(name string, v any, readers map[string]func(any) error, reserved 
 	if name != "" {
 		prefix = name + "."
 	}
-	for _, key := range slices.Sorted(maps.Keys(table)) { // sorted: the same file gives the same error
+	for _, key := range sorted.Collected(maps.Keys(table)) { // sorted: the same file gives the same error
 		read, known := readers[key]
 		switch {
 		case known:

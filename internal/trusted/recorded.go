@@ -12,6 +12,7 @@ import (
 	"github.com/trustedbpf/tbpf/internal/bootset"
 	"github.com/trustedbpf/tbpf/internal/buildinfo"
 	"github.com/trustedbpf/tbpf/internal/record"
+	"github.com/trustedbpf/tbpf/internal/sorted"
 	"github.com/trustedbpf/tbpf/keys"
 	"github.com/trustedbpf/tbpf/loader"
 	"github.com/trustedbpf/tbpf/verify"
@@ -49,7 +50,7 @@ func pairs(table map[string]string) []record.Pair {
 	for name := range table {
 		names = append(names, name)
 	}
-	slices.Sort(names)
+	sorted.Strings(names)
 	var list []record.Pair
 	for _, name := range names {
 		list = append(list, record.Pair{Name: name, Value: table[name]})

@@ -8,11 +8,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/trustedbpf/tbpf/internal/policy"
 	"github.com/trustedbpf/tbpf/internal/record"
+	"github.com/trustedbpf/tbpf/internal/sorted"
 	"github.com/trustedbpf/tbpf/keys"
 	"github.com/trustedbpf/tbpf/keys/keyring"
 	"github.com/trustedbpf/tbpf/loader"
@@ -99,7 +99,7 @@ func ringDescription(certificates []*x509.Certificate) string {
 		digest := sha256.Sum256(cert.Raw)
 		digests = append(digests, hex.EncodeToString(digest[:]))
 	}
-	slices.Sort(digests)
+	sorted.Strings(digests)
 	digest := sha256.Sum256([]byte(strings.Join(digests, "")))
 	return "tbpf:" + hex.EncodeToString(digest[:])
 }

@@ -25,6 +25,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/trustedbpf/tbpf/internal/sorted"
 )
 
 // maxNames bounds the number of files in a directory.
@@ -162,7 +164,7 @@ func (d *Dir) Names() ([]string, error) {
 			return nil, &fs.PathError{Op: "readdir", Path: d.path, Err: err}
 		}
 		if n <= 0 {
-			slices.Sort(names)
+			sorted.Strings(names)
 			return names, nil
 		}
 		_, _, names = unix.ParseDirent(buf[:n], -1, names)

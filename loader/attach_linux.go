@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -15,7 +16,9 @@ import (
 // attach attaches the programs that a loader program cannot attach, because
 // that takes user memory or a perf event: each to the target that is signed, or
 // that the machine named where the manifest leaves it to it.
-func (l *Loaded) attach(m *manifest.Manifest, in inputs) error {
+func (l *Loaded) attach(m *manifest.Manifest, in inputs) (err error) {
+	targets := &targetTypes{hidden: l.report.Token}
+	defer func() { err = errors.Join(err, targets.close()) }()
 	for i := range m.Programs {
 		p := &m.Programs[i]
 		prog := l.programs[p.Name]
@@ -30,7 +33,7 @@ func (l *Loaded) attach(m *manifest.Manifest, in inputs) error {
 			}
 			target = one.text
 		}
-		link, err := attachProgram(p, target, prog)
+		link, err := attachProgram(p, target, prog, in[p.Name])
 		if err != nil {
 			return attachError(p, target, err)
 		}
@@ -38,11 +41,11 @@ func (l *Loaded) attach(m *manifest.Manifest, in inputs) error {
 			continue // optional, and its target is not in this kernel
 		}
 		l.links[p.Name] = link
-		info, err := bpfsys.GetLinkInfo(link)
+		report, err := reportLink(p, target, prog, link, in[p.Name], targets)
 		if err != nil {
-			return failure("check link", p.Name, "check-failed", err)
+			return err
 		}
-		l.report.Links = append(l.report.Links, LinkReport{Program: p.Name, Type: info.Type.String(), ID: info.ID, Target: target, ProgramID: info.ProgramID})
+		l.report.Links = append(l.report.Links, report)
 		for j := range l.report.Programs {
 			if r := &l.report.Programs[j]; r.Name == p.Name {
 				r.Attached, r.Target = byBroker, target
@@ -54,7 +57,10 @@ func (l *Loaded) attach(m *manifest.Manifest, in inputs) error {
 
 // attachProgram attaches one program. It returns nil for an optional one whose
 // target is not there.
-func attachProgram(p *manifest.Program, target string, prog *bpfsys.FD) (*bpfsys.FD, error) {
+func attachProgram(p *manifest.Program, target string, prog *bpfsys.FD, in *input) (*bpfsys.FD, error) {
+	if waited(p) {
+		return attachWaited(p, prog, in)
+	}
 	link, err := attachTo(p, target, prog)
 	if err != nil && p.Optional && errnoOf(err) == unix.ENOENT {
 		return nil, nil

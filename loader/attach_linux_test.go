@@ -123,7 +123,7 @@ func TestUnknownSectionsAreNotAttached(t *testing.T) {
 			t.Errorf("section %q: %v", section, err)
 		}
 		p := &manifest.Program{Name: "p", Section: section, Type: "xdp", AttachTarget: "x"}
-		if _, err := attachProgram(p, "x", nil); err == nil || asError(attachError(p, "x", err)).Verdict() != Unsupported {
+		if _, err := attachProgram(p, "x", nil, nil); err == nil || asError(attachError(p, "x", err)).Verdict() != Unsupported {
 			t.Errorf("section %q: %v", section, err)
 		}
 	}

@@ -5,6 +5,7 @@ package bpfabi
 const (
 	MapFlagReadOnlyProgram = 1 << 7  // BPF_F_RDONLY_PROG
 	MapFlagMmapable        = 1 << 10 // BPF_F_MMAPABLE
+	MapFlagSegvOnFault     = 1 << 17 // BPF_F_SEGV_ON_FAULT
 	MapFlagInnerMap        = 1 << 12 // BPF_F_INNER_MAP
 	MapFlagVtypeBTF        = 1 << 15 // BPF_F_VTYPE_BTF_OBJ_FD
 )

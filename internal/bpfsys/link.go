@@ -12,8 +12,8 @@ import (
 	"github.com/trustedbpf/tbpf/internal/bpfabi"
 )
 
-// linkCreateAttr is the part of BPF_LINK_CREATE's attributes that perf events
-// need; other kinds of links are made inside loader programs.
+// linkCreateAttr is the part of BPF_LINK_CREATE's attributes that most kinds of
+// links need.
 type linkCreateAttr struct {
 	progFD     uint32
 	targetFD   uint32
@@ -24,15 +24,21 @@ type linkCreateAttr struct {
 
 // CreatePerfEventLink is BPF_LINK_CREATE of a program to a perf event.
 func CreatePerfEventLink(prog *FD, event *FD) (*FD, error) {
-	p, err := prog.number()
-	if err != nil {
-		return nil, err
-	}
 	e, err := event.number()
 	if err != nil {
 		return nil, err
 	}
-	attr := &linkCreateAttr{progFD: p, targetFD: e, attachType: uint32(bpfabi.AttachPerfEvent)}
+	return CreateLink(prog, e, bpfabi.AttachPerfEvent)
+}
+
+// CreateLink is BPF_LINK_CREATE of a program to a descriptor, an interface's
+// index, or, with 0, to what it was loaded for.
+func CreateLink(prog *FD, target uint32, attachType bpfabi.AttachType) (*FD, error) {
+	p, err := prog.number()
+	if err != nil {
+		return nil, err
+	}
+	attr := &linkCreateAttr{progFD: p, targetFD: target, attachType: uint32(attachType)}
 	return callFD(bpfabi.CommandLinkCreate, unsafe.Pointer(attr), unsafe.Sizeof(*attr))
 }
 
@@ -129,15 +135,17 @@ type rawTracepointAttr struct {
 }
 
 // OpenRawTracepoint is BPF_RAW_TRACEPOINT_OPEN: it attaches a program to the
-// tracepoint of that name.
+// tracepoint of that name, or with none to what it was loaded for.
 func OpenRawTracepoint(name string, prog *FD) (*FD, error) {
 	p, err := prog.number()
 	if err != nil {
 		return nil, err
 	}
-	s, err := unix.BytePtrFromString(name)
-	if err != nil {
-		return nil, err
+	var s *byte
+	if name != "" {
+		if s, err = unix.BytePtrFromString(name); err != nil {
+			return nil, err
+		}
 	}
 	attr := &rawTracepointAttr{name: unsafe.Pointer(s), progFD: p}
 	fd, err := callFD(bpfabi.CommandRawTracepointOpen, unsafe.Pointer(attr), unsafe.Sizeof(*attr))

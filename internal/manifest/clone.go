@@ -61,5 +61,9 @@ func (p *Map) clone() *Map {
 		b := *p.Contents
 		c.Contents = &b
 	}
+	if p.Arena != nil {
+		a := *p.Arena
+		c.Arena = &a
+	}
 	return &c
 }

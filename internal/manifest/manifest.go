@@ -124,7 +124,7 @@ type Program struct {
 // Attach says who attaches a program, and to what.
 type Attach struct {
 	// By is "kernel" (inside the loader program), "broker" (by the loader in
-	// user space, to AttachTarget) or "none" (only loaded).
+	// user space, to AttachTarget or the input) or "none" (only loaded).
 	By string `json:"by"`
 	// Link is the slot of the link that "kernel" gives, -1 otherwise.
 	Link int `json:"link"`
@@ -170,7 +170,20 @@ type Map struct {
 	// StructOps is there for struct_ops maps, and ValueSize then is that of the
 	// largest layout.
 	StructOps *StructOps `json:"structOps,omitempty"`
+	// Arena is there for arenas that Contents go into.
+	Arena *Arena `json:"arena,omitempty"`
 }
+
+// Arena says where contents go that no loader program can write: the loader does,
+// before anything is attached.
+type Arena struct {
+	Offset   uint32 `json:"offset"`   // bytes, in the arena
+	Metadata uint32 `json:"metadata"` // where the signed metadata has them, bytes
+}
+
+// ArenaPage is the size in bytes of the pages that max_entries of an arena counts,
+// at least: some machines have larger ones.
+const ArenaPage = 4096
 
 // Global is one variable of a data section.
 type Global struct {

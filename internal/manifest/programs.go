@@ -87,13 +87,14 @@ func (p *Program) check() error {
 			return err
 		}
 	}
-	if p.Attach.By == AttachByBroker && (p.AttachTarget == "") == (p.Attach.Input == "") {
+	if p.Attach.By == AttachByBroker && !slices.Contains(kernelInputs, p.Attach.Input) && (p.AttachTarget == "") == (p.Attach.Input == "") {
 		return fmt.Errorf("program %s is attached by the broker, and has either a target or an input", p.Name)
 	}
 	return p.Attach.check(p.Name)
 }
 
-// The kinds of inputs, by who attaches.
+// The kinds of inputs: those that a loader program reads from its context if it
+// attaches, and those that only the broker can attach to.
 var (
 	kernelInputs = []string{InputInterface, InputCgroup, InputNetns}
 	brokerInputs = []string{InputFunction, InputSyscall, InputUserFunction, InputTracepoint, InputRawTracepoint}
@@ -107,10 +108,10 @@ func (a *Attach) check(program string) error {
 		return fmt.Errorf("program %s has a link's slot but is not attached by the kernel", program)
 	case a.Input != "" && !slices.Contains(kernelInputs, a.Input) && !slices.Contains(brokerInputs, a.Input):
 		return fmt.Errorf("program %s has the unknown input %q", program, a.Input)
-	case !slices.Contains(kernelInputs, a.Input) && a.InputSlot != -1:
+	case (!slices.Contains(kernelInputs, a.Input) || a.By != AttachByKernel) && a.InputSlot != -1:
 		return fmt.Errorf("program %s has an input's slot but no input in the context", program)
-	case slices.Contains(kernelInputs, a.Input) && a.By != AttachByKernel:
-		return fmt.Errorf("program %s has an input but is not attached by the kernel", program)
+	case slices.Contains(kernelInputs, a.Input) && a.By == AttachByNone:
+		return fmt.Errorf("program %s has an input but is not attached", program)
 	case slices.Contains(brokerInputs, a.Input) && a.By != AttachByBroker:
 		return fmt.Errorf("program %s has an input for the broker, which does not attach it", program)
 	}
@@ -134,11 +135,14 @@ func (m *Manifest) checkMaps() error {
 		if err := m.checkFunctions(p); err != nil {
 			return err
 		}
+		if p.Arena != nil && slices.ContainsFunc(m.Programs, p.usedTooEarly) {
+			return fmt.Errorf("map %s is filled when what uses it is attached", p.Name)
+		}
 		if t := p.InnerMap; t != nil {
 			if err := t.check(); err != nil {
 				return fmt.Errorf("inner map of %s: %w", p.Name, err)
 			}
-			if t.InnerMap != nil || t.Slot != -1 || t.PerCPU || t.StructOps != nil || t.Pinning != "" || t.Keep != "" || t.Mode != "" {
+			if t.InnerMap != nil || t.Slot != -1 || t.PerCPU || t.StructOps != nil || t.Arena != nil || t.Pinning != "" || t.Keep != "" || t.Mode != "" {
 				return fmt.Errorf("the inner map of %s has a slot, a pin or an inner map of its own", p.Name)
 			}
 		}
@@ -183,10 +187,41 @@ func (p *Map) check() error {
 			return err
 		}
 	}
+	if err := p.checkArena(); err != nil {
+		return err
+	}
 	if p.Contents != nil {
 		return p.Contents.check("contents of map " + p.Name)
 	}
 	return nil
+}
+
+// checkArena wants contents of an arena to lie within it, at an address that is
+// known, and no other map to have such.
+func (p *Map) checkArena() error {
+	a := p.Arena
+	if p.Type != bpfabi.MapArena.String() || p.Contents == nil {
+		if a != nil {
+			return fmt.Errorf("map %s of type %s is no arena with contents", p.Name, p.Type)
+		}
+		return nil
+	}
+	size := uint64(p.MaxEntries) * ArenaPage
+	switch {
+	case a == nil || p.Contents.Length == 0 || uint64(a.Offset)+p.Contents.Length > size:
+		return fmt.Errorf("map %s: its contents do not lie within its %d pages", p.Name, p.MaxEntries)
+	case size > 1<<32 || p.Extra == 0 || p.Extra%ArenaPage != 0 || p.Extra>>47 != 0 || p.Extra>>32 != (p.Extra+size-1)>>32:
+		return fmt.Errorf("map %s: an arena of %d pages does not lie at %#x", p.Name, p.MaxEntries, p.Extra)
+	case p.Keep != "" || p.Flags&bpfabi.MapFlagMmapable == 0:
+		return fmt.Errorf("map %s: an arena that is filled is not kept, and can be mapped", p.Name)
+	}
+	return nil
+}
+
+// usedTooEarly reports whether a program that uses the map is attached before the
+// loader has the map in its hands.
+func (p *Map) usedTooEarly(by Program) bool {
+	return slices.Contains(by.Maps, p.Name) && (by.Attach.By == AttachByKernel || by.Type == bpfabi.ProgramStructOps.String())
 }
 
 // isSection reports whether the map is a data section.

@@ -179,6 +179,9 @@ func (m *Manifest) checkGlobals() error {
 	sizes := make(map[string]uint64, len(m.Maps))
 	for i := range m.Maps {
 		sizes[m.Maps[i].Name] = uint64(m.Maps[i].ValueSize)
+		if m.Maps[i].Arena != nil {
+			sizes[m.Maps[i].Name] = uint64(m.Maps[i].MaxEntries) * ArenaPage
+		}
 	}
 	for i := range m.Globals {
 		g := &m.Globals[i]

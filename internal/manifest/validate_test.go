@@ -192,20 +192,32 @@ func TestRefused(t *testing.T) {
 		"input's shared":             func(m *manifest.Manifest) { m.Programs[1].Attach.InputSlot = 6 },
 		"direction's shared":         func(m *manifest.Manifest) { m.Maps[0].Slot = 5 },
 
-		"delegated command":       func(m *manifest.Manifest) { m.Delegation.Commands = []string{"reboot"} },
-		"delegated map":           func(m *manifest.Manifest) { m.Delegation.Maps = []string{"any"} },
-		"delegated program":       func(m *manifest.Manifest) { m.Delegation.Programs = []string{"any"} },
-		"delegated attach type":   func(m *manifest.Manifest) { m.Delegation.AttachTypes = []string{"any"} },
-		"delegation out of order": func(m *manifest.Manifest) { m.Delegation.Programs = []string{"lsm", "sched_cls"} },
-		"delegated twice":         func(m *manifest.Manifest) { m.Delegation.Maps = []string{"array", "array"} },
-		"capability":              func(m *manifest.Manifest) { m.Capabilities = []string{"cap_bpf"} },
-		"capability twice":        func(m *manifest.Manifest) { m.Capabilities = []string{"CAP_BPF", "CAP_BPF"} },
-		"least kernel empty":      func(m *manifest.Manifest) { m.Kernel.Minimum = "" },
-		"least kernel":            func(m *manifest.Manifest) { m.Kernel.Minimum = "6" },
-		"least kernel with zero":  func(m *manifest.Manifest) { m.Kernel.Minimum = "6.01" },
-		"least kernel three":      func(m *manifest.Manifest) { m.Kernel.Minimum = "6.1.2" },
-		"feature empty":           func(m *manifest.Manifest) { m.Kernel.Needs[0].Feature = "" },
-		"feature's release":       func(m *manifest.Manifest) { m.Kernel.Needs[0].Since = "soon" },
+		"delegated command":              func(m *manifest.Manifest) { m.Delegation.Commands = []string{"reboot"} },
+		"delegated map":                  func(m *manifest.Manifest) { m.Delegation.Maps = []string{"any"} },
+		"delegated program":              func(m *manifest.Manifest) { m.Delegation.Programs = []string{"any"} },
+		"delegated attach type":          func(m *manifest.Manifest) { m.Delegation.AttachTypes = []string{"any"} },
+		"delegation out of order":        func(m *manifest.Manifest) { m.Delegation.Programs = []string{"lsm", "sched_cls"} },
+		"delegated twice":                func(m *manifest.Manifest) { m.Delegation.Maps = []string{"array", "array"} },
+		"capability":                     func(m *manifest.Manifest) { m.Capabilities = []string{"cap_bpf"} },
+		"capability twice":               func(m *manifest.Manifest) { m.Capabilities = []string{"CAP_BPF", "CAP_BPF"} },
+		"least kernel empty":             func(m *manifest.Manifest) { m.Kernel.Minimum = "" },
+		"least kernel":                   func(m *manifest.Manifest) { m.Kernel.Minimum = "6" },
+		"arena's place on another map":   func(m *manifest.Manifest) { m.Maps[1].Arena = &manifest.Arena{} },
+		"arena's place without contents": func(m *manifest.Manifest) { arenaOf(m).Contents = nil },
+		"arena's contents nowhere":       func(m *manifest.Manifest) { arenaOf(m).Arena = nil },
+		"arena's contents past its end":  func(m *manifest.Manifest) { arenaOf(m).Arena.Offset = 65536 - 7 },
+		"arena of more than 4 GiB":       func(m *manifest.Manifest) { arenaOf(m).MaxEntries = 1<<20 + 1 },
+		"arena across 4 GiB":             func(m *manifest.Manifest) { arenaOf(m).Extra = 1<<44 - 4096 },
+		"arena anywhere":                 func(m *manifest.Manifest) { arenaOf(m).Extra = 0 },
+		"arena within a page":            func(m *manifest.Manifest) { arenaOf(m).Extra = 1<<44 + 8 },
+		"arena in the kernel":            func(m *manifest.Manifest) { arenaOf(m).Extra = 1 << 47 },
+		"arena that nobody maps":         func(m *manifest.Manifest) { arenaOf(m).Flags = 0 },
+		"arena that is filled and kept":  func(m *manifest.Manifest) { arenaOf(m).Keep = hex64("7") },
+		"arena used from inside":         func(m *manifest.Manifest) { m.Programs[0].Maps = []string{".rodata", "arena", "outer"} },
+		"least kernel with zero":         func(m *manifest.Manifest) { m.Kernel.Minimum = "6.01" },
+		"least kernel three":             func(m *manifest.Manifest) { m.Kernel.Minimum = "6.1.2" },
+		"feature empty":                  func(m *manifest.Manifest) { m.Kernel.Needs[0].Feature = "" },
+		"feature's release":              func(m *manifest.Manifest) { m.Kernel.Needs[0].Since = "soon" },
 	}
 	if err := full().Validate(); err != nil {
 		t.Fatal(err)
@@ -222,6 +234,11 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: error text %q", name, err)
 		}
 	}
+}
+
+// arenaOf is the arena of full.
+func arenaOf(m *manifest.Manifest) *manifest.Map {
+	return &m.Maps[slices.IndexFunc(m.Maps, func(p manifest.Map) bool { return p.Arena != nil })]
 }
 
 // As many as docs/format.md says are taken, and not one more.

@@ -50,7 +50,7 @@ func describe(p *plan, objectSize uint64) manifest.Manifest {
 
 func describeProgram(prog *progPlan) manifest.Program {
 	attachType := ""
-	if t := bpfabi.AttachType(prog.spec.AttachType); t != 0 || prog.target.by == byKernel && !prog.target.direction {
+	if t := bpfabi.AttachType(prog.spec.AttachType); t != 0 || (prog.target.by == byKernel || prog.target.later) && !prog.target.direction {
 		attachType = t.String()
 	}
 	var flags []string
@@ -88,6 +88,9 @@ func describeMap(m *mapPlan) manifest.Map {
 		b := blob(c)
 		d.Contents = &b
 	}
+	if m.arena != nil {
+		d.Arena = &manifest.Arena{Offset: m.arena.at, Metadata: m.arena.blob}
+	}
 	if m.ops != nil {
 		d.StructOps = m.describeStructOps()
 	}
@@ -99,12 +102,15 @@ func describeMap(m *mapPlan) manifest.Map {
 }
 
 // contents encodes a map's initial contents for their digest: the value of a
-// data section; for other maps, entry by entry, the key, the length of the
+// data section; an arena's variables; for other maps, entry by entry, the key, the length of the
 // name of the map or program (u32) and the name; of a struct_ops map, layout by
 // layout, its value with zeroes where functions go. nil if there are none.
 func (m *mapPlan) contents() []byte {
 	if m.data != nil {
 		return m.data
+	}
+	if m.arena != nil {
+		return m.arena.data
 	}
 	var b []byte
 	for _, placed := range m.placed {
@@ -128,6 +134,9 @@ func globals(o *object) []manifest.Global {
 	list := []manifest.Global{}
 	for _, v := range o.spec.Variables {
 		g := manifest.Global{Name: v.Name, Map: o.mapName(v.SectionName), Offset: v.Offset, Size: uint32(len(v.Value))}
+		if g.Map == arenaSection && o.arena != nil {
+			g.Map, g.Offset = o.arena.plan.name, o.arena.at+v.Offset
+		}
 		if v.Type != nil {
 			g.Type = typeName(v.Type.Type, 0)
 		}

@@ -194,6 +194,9 @@ func (m *image) addBlobs(p *plan) {
 		if mp.data != nil {
 			img.data = m.add(mp.data)
 		}
+		if mp.arena != nil {
+			mp.arena.blob = uint32(m.add(mp.arena.data))
+		}
 		for _, placed := range mp.placed {
 			img.values = append(img.values, m.add(placed.value))
 		}

@@ -50,7 +50,7 @@ func (m *mapPlan) setKeep(o *object, asked bool) error {
 	switch {
 	case m.freeze:
 		why = "its contents are signed"
-	case m.inner != nil || len(m.entries) > 0:
+	case m.inner != nil || len(m.entries) > 0 || m.arena != nil:
 		why = "it refers to maps or programs of this version"
 	}
 	if why != "" {

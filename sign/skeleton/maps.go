@@ -44,6 +44,7 @@ type mapPlan struct {
 
 	// Of a struct_ops map: what it holds, its structure, its value by layout,
 	// and the link by which the kernel uses it.
+	arena        *arena // of an arena with variables in it
 	ops          *structOps
 	table        *tablePlan
 	placed       []*operations
@@ -78,10 +79,15 @@ func planMaps(o *object, opt Options) ([]*mapPlan, error) {
 		specs[name] = spec
 	}
 	slices.Sort(names)
+	var inArena *mapPlan
 	for _, name := range names {
 		m, err := newMapPlan(o, name, specs[name], opt)
 		if err != nil {
 			return nil, err
+		}
+		if name == arenaSection {
+			inArena = m
+			continue
 		}
 		if m.inner != nil {
 			outer = append(outer, m)
@@ -97,6 +103,10 @@ func planMaps(o *object, opt Options) ([]*mapPlan, error) {
 		plain = slices.Insert(plain, at, o.kconfig.newMap())
 	}
 	all := append(plain, outer...)
+	var err error
+	if o.arena, err = takeArena(all, inArena); err != nil {
+		return nil, err
+	}
 	for _, m := range outer {
 		for _, e := range m.entries {
 			if !slices.ContainsFunc(plain, func(p *mapPlan) bool { return p.name == e.ref }) {
@@ -122,8 +132,6 @@ func newMapPlan(o *object, name string, spec *ebpf.MapSpec, opt Options) (*mapPl
 		return refuse("its pinning %d is none that libbpf knows", spec.Pinning)
 	case spec.Extra != nil && spec.Extra.Len() > 0:
 		return refuse("its definition has %d bytes that libbpf does not know (iproute2's struct bpf_elf_map?)", spec.Extra.Len())
-	case m.typ == bpfabi.MapArena:
-		return refuse("an arena's address comes from the process that maps it, which a loader program cannot do")
 	case m.flags&(bpfabi.FlagToken|bpfabi.MapFlagVtypeBTF) != 0:
 		return refuse("map flags %#x are the loader's to set", m.flags)
 	}

@@ -77,6 +77,9 @@ func newPlan(o *object, opt Options) (*plan, error) {
 	if err := p.planOperations(); err != nil {
 		return nil, err
 	}
+	if err := p.attachLater(); err != nil {
+		return nil, err
+	}
 	if len(p.maps)+len(p.progs) == 0 {
 		return nil, fmt.Errorf("not a BPF object: it has neither programs nor maps")
 	}

@@ -191,6 +191,10 @@ func (p *progPlan) fix(o *object, fds map[string]int, labels map[string]int, off
 	le := binary.LittleEndian
 	at := p.insns[off:]
 	ref := o.mapName(ins.Reference())
+	var base uint32 // of the variables of a section that is a part of a map
+	if ref == arenaSection && o.arena != nil && ins.IsLoadFromMap() {
+		ref, base = o.arena.plan.name, o.arena.at
+	}
 	ext, isExtern := o.externs[ref]
 	refuse := func(format string, args ...any) error {
 		return &UnsupportedError{Name: fmt.Sprintf("program %q", p.name), Why: fmt.Sprintf(format, args...)}
@@ -208,7 +212,7 @@ func (p *progPlan) fix(o *object, fds map[string]int, labels map[string]int, off
 		}
 		setSrc(src)
 		le.PutUint32(at[4:], uint32(fd))
-		le.PutUint32(at[12:], uint32(ins.Constant>>32))
+		le.PutUint32(at[12:], uint32(ins.Constant>>32)+base)
 		mapNames[ref] = true
 	case isExtern && ext.kind == "kfunc" && ins.IsKfuncCall():
 		setSrc(pseudoKfuncCall)

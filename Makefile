@@ -20,14 +20,16 @@ BUILDINFO := github.com/trustedbpf/tbpf/internal/buildinfo
 LDFLAGS := -s -w -X $(BUILDINFO).revision=$(shell git rev-parse HEAD 2>/dev/null) \
 	-X $(BUILDINFO).sourceDate=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null))
 
-# The trusted loader has a limit of size. Without inlining it is 7 % smaller, and
-# with functions that begin anywhere and not at every 32nd byte, 2 %. Nothing is left out.
+# The trusted loader has a limit of size. Without inlining it is 7 % smaller, with
+# functions that begin anywhere and not at every 32nd byte 2 %, and with Go 1.25's
+# garbage collector, which it hardly needs, 1 %.
 SMALL := -gcflags=all=-l
 SMALL_LINK := -funcalign=1
+SMALL_GO = $(if $(findstring go1.26,$(shell go env GOVERSION)),GOEXPERIMENT=nogreenteagc)
 
 build: go
 	CGO_ENABLED=0 go build -trimpath -ldflags='$(LDFLAGS)' -o build/ ./cmd/tbpf
-	CGO_ENABLED=0 go build -trimpath $(SMALL) -ldflags='$(LDFLAGS) $(SMALL_LINK)' -o build/ ./cmd/tbpf-loader
+	CGO_ENABLED=0 $(SMALL_GO) go build -trimpath $(SMALL) -ldflags='$(LDFLAGS) $(SMALL_LINK)' -o build/ ./cmd/tbpf-loader
 
 # What checks sigstore bundles: a module of its own, minutes to compile at first.
 keyless: go

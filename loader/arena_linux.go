@@ -1,32 +1,24 @@
 package loader
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-
 	"github.com/trustedbpf/tbpf/internal/bpfabi"
 	"github.com/trustedbpf/tbpf/internal/bpfsys"
 	"github.com/trustedbpf/tbpf/internal/manifest"
 )
 
 // fillArenas writes the initial values of variables that lie in an arena, which
-// no loader program can. They are part of the metadata that was signed, and
-// nothing of the object is attached yet.
+// no loader program can. Nothing that uses it is attached yet.
 func (l *Loaded) fillArenas(m *manifest.Manifest, metadata []byte) error {
 	for i := range m.Maps {
 		p := &m.Maps[i]
-		if p.Arena == nil {
+		if !p.FilledByLoader() {
 			continue
 		}
-		from, length := uint64(p.Arena.Metadata), p.Contents.Length
-		if from > uint64(len(metadata)) || length > uint64(len(metadata))-from {
-			return mismatch("map", p.Name, "the metadata do not have its contents")
+		data, err := signedContents(p, metadata)
+		if err != nil {
+			return err
 		}
-		data := metadata[from:][:length]
-		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != p.Contents.SHA256 {
-			return mismatch("map", p.Name, "the metadata have other contents than the manifest")
-		}
-		err := bpfsys.WriteArena(l.maps[p.Name], uintptr(p.Extra), uintptr(p.MaxEntries)*manifest.ArenaPage, p.Arena.Offset, data)
+		err = bpfsys.WriteArena(l.maps[p.Name], uintptr(p.Extra), uintptr(p.MaxEntries)*manifest.ArenaPage, p.ArenaOffset, data)
 		if err != nil {
 			return failure("fill map", p.Name, "arena-not-filled", err)
 		}

@@ -184,6 +184,9 @@ func settle(made *loaded, r *run, in inputs, pins *stage, old *predecessor) (l *
 	if err := l.check(r.manifest, old.without(in)); err != nil {
 		return l, err
 	}
+	if err := l.checkContents(r); err != nil {
+		return l, err
+	}
 	if err := l.fillArenas(r.manifest, r.src.metadata); err != nil {
 		return l, err
 	}

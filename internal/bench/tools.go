@@ -29,12 +29,15 @@ func findTools(dir string) (t tools, err error) {
 	t.root = strings.TrimSpace(string(out))
 	t.bin = filepath.Join(dir, "bin")
 	built := filepath.Join(dir, "built")
-	for _, arguments := range [][]string{
-		{"-ldflags=-s -w", "./cmd/...", "./internal/bench/peer/..."},
-		{"-gcflags=all=-l", "-ldflags=-s -w -funcalign=1", "./cmd/tbpf-loader"}, // as the Makefile has it: small
+	for _, one := range []struct {
+		experiment string
+		arguments  []string
+	}{
+		{"", []string{"-ldflags=-s -w", "./cmd/...", "./internal/bench/peer/..."}},
+		{"nogreenteagc", []string{"-gcflags=all=-l", "-ldflags=-s -w -funcalign=1", "./cmd/tbpf-loader"}}, // as the Makefile has it: small
 	} {
-		build := exec.Command("go", append([]string{"build", "-C", t.root, "-trimpath", "-o", built + "/"}, arguments...)...)
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		build := exec.Command("go", append([]string{"build", "-C", t.root, "-trimpath", "-o", built + "/"}, one.arguments...)...)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOEXPERIMENT="+one.experiment)
 		build.Stderr = os.Stderr
 		if err := build.Run(); err != nil {
 			return t, fmt.Errorf("build the contestants: %w", err)

@@ -61,9 +61,5 @@ func (p *Map) clone() *Map {
 		b := *p.Contents
 		c.Contents = &b
 	}
-	if p.Arena != nil {
-		a := *p.Arena
-		c.Arena = &a
-	}
 	return &c
 }

@@ -170,15 +170,12 @@ type Map struct {
 	// StructOps is there for struct_ops maps, and ValueSize then is that of the
 	// largest layout.
 	StructOps *StructOps `json:"structOps,omitempty"`
-	// Arena is there for arenas that Contents go into.
-	Arena *Arena `json:"arena,omitempty"`
-}
-
-// Arena says where contents go that no loader program can write: the loader does,
-// before anything is attached.
-type Arena struct {
-	Offset   uint32 `json:"offset"`   // bytes, in the arena
-	Metadata uint32 `json:"metadata"` // where the signed metadata has them, bytes
+	// ContentsAt is where the signed metadata has the contents of a data section
+	// or an arena, in bytes.
+	ContentsAt uint32 `json:"contentsAt,omitempty"`
+	// ArenaOffset is where in an arena its contents go, in bytes. No loader program
+	// can write them: the loader does, before it attaches what uses them.
+	ArenaOffset uint32 `json:"arenaOffset,omitempty"`
 }
 
 // ArenaPage is the size in bytes of the pages that max_entries of an arena counts,

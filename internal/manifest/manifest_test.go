@@ -71,7 +71,7 @@ func full() *manifest.Manifest {
 			{Name: "events", KernelName: "events", Type: "perf_event_array", KeySize: 4, ValueSize: 4, MaxEntries: 8192, Slot: 8, PerCPU: true, Pinning: manifest.PinningByName, Keep: hex64("7"), Mode: "0640"},
 			{
 				Name: "arena", KernelName: "arena", Type: "arena", MaxEntries: 16, Flags: 1024, Extra: 1 << 44, Contents: &contents, Slot: 15,
-				Arena: &manifest.Arena{Offset: 8192, Metadata: 512},
+				ContentsAt: 512, ArenaOffset: 8192,
 			},
 			{Name: ".kconfig", KernelName: ".kconfig", Type: "array", KeySize: 4, ValueSize: 8, MaxEntries: 1, Flags: 128, Contents: &contents, Frozen: true, Slot: 14},
 		},

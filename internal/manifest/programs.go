@@ -135,14 +135,14 @@ func (m *Manifest) checkMaps() error {
 		if err := m.checkFunctions(p); err != nil {
 			return err
 		}
-		if p.Arena != nil && slices.ContainsFunc(m.Programs, p.usedTooEarly) {
+		if p.FilledByLoader() && slices.ContainsFunc(m.Programs, p.usedTooEarly) {
 			return fmt.Errorf("map %s is filled when what uses it is attached", p.Name)
 		}
 		if t := p.InnerMap; t != nil {
 			if err := t.check(); err != nil {
 				return fmt.Errorf("inner map of %s: %w", p.Name, err)
 			}
-			if t.InnerMap != nil || t.Slot != -1 || t.PerCPU || t.StructOps != nil || t.Arena != nil || t.Pinning != "" || t.Keep != "" || t.Mode != "" {
+			if t.InnerMap != nil || t.Slot != -1 || t.PerCPU || t.StructOps != nil || t.IsArena() || t.Pinning != "" || t.Keep != "" || t.Mode != "" {
 				return fmt.Errorf("the inner map of %s has a slot, a pin or an inner map of its own", p.Name)
 			}
 		}
@@ -170,7 +170,7 @@ func (p *Map) check() error {
 		if err := checkDigest("types of map "+p.Name, p.Keep); err != nil {
 			return err
 		}
-		if p.Frozen || p.InnerMap != nil || p.StructOps != nil || p.Contents != nil && !p.isSection() {
+		if p.Frozen || p.InnerMap != nil || p.StructOps != nil || p.Contents != nil && !p.IsSection() {
 			return fmt.Errorf("map %s cannot be kept: what it holds is this version's", p.Name)
 		}
 	}
@@ -196,19 +196,25 @@ func (p *Map) check() error {
 	return nil
 }
 
+// IsArena reports whether the map is an arena.
+func (p *Map) IsArena() bool { return p.Type == bpfabi.MapArena.String() }
+
+// FilledByLoader reports whether the map is an arena whose contents the loader
+// writes.
+func (p *Map) FilledByLoader() bool { return p.IsArena() && p.Contents != nil }
+
 // checkArena wants contents of an arena to lie within it, at an address that is
 // known, and no other map to have such.
 func (p *Map) checkArena() error {
-	a := p.Arena
-	if p.Type != bpfabi.MapArena.String() || p.Contents == nil {
-		if a != nil {
-			return fmt.Errorf("map %s of type %s is no arena with contents", p.Name, p.Type)
-		}
+	if p.ContentsAt != 0 && (p.Contents == nil || !p.IsArena() && !p.IsSection()) || p.ArenaOffset != 0 && !p.FilledByLoader() {
+		return fmt.Errorf("map %s of type %s has a place for contents that it does not have", p.Name, p.Type)
+	}
+	if !p.FilledByLoader() {
 		return nil
 	}
 	size := uint64(p.MaxEntries) * ArenaPage
 	switch {
-	case a == nil || p.Contents.Length == 0 || uint64(a.Offset)+p.Contents.Length > size:
+	case p.ContentsAt == 0 || p.Contents.Length == 0 || uint64(p.ArenaOffset)+p.Contents.Length > size:
 		return fmt.Errorf("map %s: its contents do not lie within its %d pages", p.Name, p.MaxEntries)
 	case size > 1<<32 || p.Extra == 0 || p.Extra%ArenaPage != 0 || p.Extra>>47 != 0 || p.Extra>>32 != (p.Extra+size-1)>>32:
 		return fmt.Errorf("map %s: an arena of %d pages does not lie at %#x", p.Name, p.MaxEntries, p.Extra)
@@ -224,8 +230,8 @@ func (p *Map) usedTooEarly(by Program) bool {
 	return slices.Contains(by.Maps, p.Name) && (by.Attach.By == AttachByKernel || by.Type == bpfabi.ProgramStructOps.String())
 }
 
-// isSection reports whether the map is a data section.
-func (p *Map) isSection() bool { return strings.HasPrefix(p.Name, ".") }
+// IsSection reports whether the map is a data section.
+func (p *Map) IsSection() bool { return strings.HasPrefix(p.Name, ".") }
 
 // KeepSlot is where the loader program reads the descriptor of the map that is
 // kept: the slot after the map's own, and after that of its size.

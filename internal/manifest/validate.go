@@ -179,7 +179,7 @@ func (m *Manifest) checkGlobals() error {
 	sizes := make(map[string]uint64, len(m.Maps))
 	for i := range m.Maps {
 		sizes[m.Maps[i].Name] = uint64(m.Maps[i].ValueSize)
-		if m.Maps[i].Arena != nil {
+		if m.Maps[i].IsArena() {
 			sizes[m.Maps[i].Name] = uint64(m.Maps[i].MaxEntries) * ArenaPage
 		}
 	}

@@ -202,10 +202,12 @@ func TestRefused(t *testing.T) {
 		"capability twice":               func(m *manifest.Manifest) { m.Capabilities = []string{"CAP_BPF", "CAP_BPF"} },
 		"least kernel empty":             func(m *manifest.Manifest) { m.Kernel.Minimum = "" },
 		"least kernel":                   func(m *manifest.Manifest) { m.Kernel.Minimum = "6" },
-		"arena's place on another map":   func(m *manifest.Manifest) { m.Maps[1].Arena = &manifest.Arena{} },
-		"arena's place without contents": func(m *manifest.Manifest) { arenaOf(m).Contents = nil },
-		"arena's contents nowhere":       func(m *manifest.Manifest) { arenaOf(m).Arena = nil },
-		"arena's contents past its end":  func(m *manifest.Manifest) { arenaOf(m).Arena.Offset = 65536 - 7 },
+		"arena's place on another map":   func(m *manifest.Manifest) { m.Maps[0].ArenaOffset = 8 },
+		"place without contents":         func(m *manifest.Manifest) { arenaOf(m).Contents, arenaOf(m).ArenaOffset = nil, 0 },
+		"place of entries":               func(m *manifest.Manifest) { m.Maps[1].Contents, m.Maps[1].ContentsAt = m.Maps[0].Contents, 8 },
+		"arena's place without contents": func(m *manifest.Manifest) { arenaOf(m).Contents, arenaOf(m).ContentsAt = nil, 0 },
+		"arena's contents nowhere":       func(m *manifest.Manifest) { arenaOf(m).ContentsAt = 0 },
+		"arena's contents past its end":  func(m *manifest.Manifest) { arenaOf(m).ArenaOffset = 65536 - 7 },
 		"arena of more than 4 GiB":       func(m *manifest.Manifest) { arenaOf(m).MaxEntries = 1<<20 + 1 },
 		"arena across 4 GiB":             func(m *manifest.Manifest) { arenaOf(m).Extra = 1<<44 - 4096 },
 		"arena anywhere":                 func(m *manifest.Manifest) { arenaOf(m).Extra = 0 },
@@ -238,7 +240,7 @@ func TestRefused(t *testing.T) {
 
 // arenaOf is the arena of full.
 func arenaOf(m *manifest.Manifest) *manifest.Map {
-	return &m.Maps[slices.IndexFunc(m.Maps, func(p manifest.Map) bool { return p.Arena != nil })]
+	return &m.Maps[slices.IndexFunc(m.Maps, func(p manifest.Map) bool { return p.IsArena() })]
 }
 
 // As many as docs/format.md says are taken, and not one more.

@@ -28,7 +28,6 @@ type arena struct {
 	plan *mapPlan
 	data []byte // the variables' initial values, nil without variables
 	at   uint32 // where they lie in the arena, bytes
-	blob uint32 // where the metadata has data, known when that is laid out
 }
 
 // takeArena finds the arena among the plans, and what the object's variables put

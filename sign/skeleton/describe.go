@@ -89,8 +89,9 @@ func describeMap(m *mapPlan) manifest.Map {
 		d.Contents = &b
 	}
 	if m.arena != nil {
-		d.Arena = &manifest.Arena{Offset: m.arena.at, Metadata: m.arena.blob}
+		d.ArenaOffset = m.arena.at
 	}
+	d.ContentsAt = m.contentsAt
 	if m.ops != nil {
 		d.StructOps = m.describeStructOps()
 	}

@@ -193,9 +193,10 @@ func (m *image) addBlobs(p *plan) {
 		img := m.maps[mp]
 		if mp.data != nil {
 			img.data = m.add(mp.data)
+			mp.contentsAt = uint32(img.data)
 		}
 		if mp.arena != nil {
-			mp.arena.blob = uint32(m.add(mp.arena.data))
+			mp.contentsAt = uint32(m.add(mp.arena.data))
 		}
 		for _, placed := range mp.placed {
 			img.values = append(img.values, m.add(placed.value))

@@ -30,6 +30,7 @@ type mapPlan struct {
 	btfValue   uint32 // 0 = create it without BTF
 	inner      *mapPlan
 	data       []byte     // contents of a data section; nil = zeroes
+	contentsAt uint32     // where the metadata has these or the arena's, known when it is laid out
 	zeroes     []byte     // the same, also if they are zeroes
 	entries    []mapEntry // of a map in map or a program array
 	freeze     bool

@@ -50,7 +50,7 @@ func (l *Loaded) check(m *manifest.Manifest, in inputs) (err error) {
 		p := &m.Programs[i]
 		fd := l.programs[p.Name]
 		if fd == nil {
-			if !p.Optional || l.links[p.Name] != nil {
+			if !p.Optional || l.links[p.Name] != nil || in[p.Name] != nil && p.Attach.Input == inputProgram {
 				return mismatch("program", p.Name, "it is missing")
 			}
 			l.report.Programs = append(l.report.Programs, ProgramReport{Name: p.Name, Type: p.Type, Skipped: true})
@@ -199,6 +199,10 @@ func checkLink(p *manifest.Program, fd *bpfsys.FD, prog bpfsys.ProgramInfo, in *
 	shown := info.AttachType.String()
 	switch info.Type {
 	case bpfabi.LinkTracing:
+		if p.Attach.Input == inputProgram {
+			shown = attachType // there is none
+			break
+		}
 		if err := targets.check(p, info.TargetObjID, info.TargetBTFID); err != nil {
 			return LinkReport{}, err
 		}
@@ -236,6 +240,11 @@ func checkLink(p *manifest.Program, fd *bpfsys.FD, prog bpfsys.ProgramInfo, in *
 		if info.CgroupID != in.inode {
 			return wrong("control group %d, not %d", info.CgroupID, in.inode)
 		}
+	case inputProgram:
+		if info.TargetObjID != in.program || info.TargetBTFID != in.function {
+			return wrong("function %d of program %d, not %d of %d", info.TargetBTFID, info.TargetObjID, in.function, in.program)
+		}
+		report.Target = p.AttachTarget + " of " + in.text
 	case inputNetns:
 		if uint64(info.NetnsInode) != in.inode {
 			return wrong("network namespace %d, not %d", info.NetnsInode, in.inode)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/trustedbpf/tbpf/internal/bpfabi"
 	"github.com/trustedbpf/tbpf/internal/bpfsys"
+	"github.com/trustedbpf/tbpf/internal/kernelbtf"
 	"github.com/trustedbpf/tbpf/internal/manifest"
 	"github.com/trustedbpf/tbpf/internal/sorted"
 )
@@ -19,6 +20,7 @@ const (
 	inputInterface = "ifindex"
 	inputCgroup    = "cgroup"
 	inputNetns     = "netns"
+	inputProgram   = "program"
 )
 
 // input is one such target, opened.
@@ -28,8 +30,10 @@ type input struct {
 	iface      string            // interface: its name
 	ifindex    uint32            // interface
 	attachType bpfabi.AttachType // interface of a tc program: tcx_ingress or tcx_egress
-	fd         *bpfsys.FD        // cgroup, netns
+	fd         *bpfsys.FD        // cgroup, netns, program
 	inode      uint64            // cgroup, netns
+	program    uint32            // program: its id
+	function   uint32            // program: the number of the type of the function to replace
 }
 
 // inputs are the targets by program.
@@ -70,6 +74,13 @@ func openInputs(m *manifest.Manifest, attach map[string]string) (inputs, error) 
 		}
 		in[name] = one
 	}
+	for i := range m.Programs {
+		if p := &m.Programs[i]; p.Attach.Input == inputProgram && !p.Optional && in[p.Name] == nil {
+			e := failure("attach target", p.Name, "attach-target", fmt.Errorf("it replaces the function %q of another program, and is not told of which", p.AttachTarget))
+			e.Hint = "--attach " + p.Name + "=PATH names a pinned program"
+			return nil, errors.Join(e, in.close())
+		}
+	}
 	return in, nil
 }
 
@@ -100,6 +111,8 @@ func openInput(p *manifest.Program, target string) (*input, error) {
 		return one, one.open(unix.O_DIRECTORY, unix.CGROUP2_SUPER_MAGIC, "a directory of the cgroup2 file system")
 	case inputNetns:
 		return one, one.open(0, unix.NSFS_MAGIC, "a network namespace")
+	case inputProgram:
+		return one, one.openProgram(p.AttachTarget)
 	default:
 		if p.Attach.By == byBroker {
 			// Attaching says whether there is such a thing: the broker's last step.
@@ -141,6 +154,43 @@ func (i *input) open(flags int, magic int64, what string) error {
 	return nil
 }
 
+// openProgram opens a pinned program and finds the function that is to be
+// replaced among its types.
+func (i *input) openProgram(function string) (err error) {
+	if i.fd, err = bpfsys.GetPinned(i.text); err != nil {
+		return fmt.Errorf("%q: %w", i.text, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("%q: %w", i.text, err), i.fd.Close())
+		}
+	}()
+	info, err := bpfsys.GetProgramInfo(i.fd)
+	if err != nil {
+		return fmt.Errorf("it is no program: %w", err)
+	}
+	if info.BTFID == 0 {
+		return errors.New("the program has no types: it was loaded without BTF")
+	}
+	fd, err := bpfsys.OpenBTF(info.BTFID)
+	if err != nil {
+		return err
+	}
+	raw, err := bpfsys.ReadBTF(fd)
+	if err := errors.Join(err, fd.Close()); err != nil {
+		return err
+	}
+	types, err := kernelbtf.Parse(raw, nil)
+	if err != nil {
+		return err
+	}
+	i.program = info.ID
+	if i.function, err = types.Function(function); err == nil && i.function == 0 {
+		err = fmt.Errorf("the program has not one function %q", function)
+	}
+	return err
+}
+
 // interfaceIndex asks for an interface in the calling thread's network
 // namespace. No name has a colon: the kernel would cut it off
 // (net/core/dev_ioctl.c).
@@ -176,6 +226,9 @@ func (in inputs) values(m *manifest.Manifest, cpus int32) map[int]int32 {
 		}
 		if one.fd != nil {
 			values[p.Attach.InputSlot] = int32(one.fd.Int())
+			if one.kind == inputProgram {
+				values[p.Attach.InputSlot+1] = int32(one.function)
+			}
 			continue
 		}
 		values[p.Attach.InputSlot] = int32(one.ifindex)

@@ -190,7 +190,7 @@ func settle(made *loaded, r *run, in inputs, pins *stage, old *predecessor) (l *
 	if err := l.fillArenas(r.manifest, r.src.metadata); err != nil {
 		return l, err
 	}
-	if err := l.attach(r.manifest, in); err != nil {
+	if err := l.attach(r.manifest, old.without(in)); err != nil {
 		return l, err
 	}
 	if err := old.handOver(l, r.manifest, in); err != nil {

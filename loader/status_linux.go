@@ -154,7 +154,7 @@ func (r *Report) fill(object *bpfsys.FD, path string, types *targetTypes) error 
 		if err != nil {
 			return err
 		}
-		link := LinkReport{Program: name, Type: info.Type.String(), ID: info.ID, Target: targetText(&info, types), ProgramID: info.ProgramID}
+		link := LinkReport{Program: name, Type: info.Type.String(), ID: info.ID, Target: targetText(&info, r.typeOf(byID, info.ProgramID), types), ProgramID: info.ProgramID}
 		r.Links = append(r.Links, link)
 		if i, ok := byID[info.ProgramID]; ok {
 			r.Programs[i].Attached, r.Programs[i].Target = byKernel, link.Target
@@ -166,8 +166,17 @@ func (r *Report) fill(object *bpfsys.FD, path string, types *targetTypes) error 
 	})
 }
 
-// targetText is what a link is attached to, as far as the kernel tells.
-func targetText(info *bpfsys.LinkInfo, types *targetTypes) string {
+// typeOf is the type of one of the programs.
+func (r *Report) typeOf(byID map[uint32]int, id uint32) string {
+	if i, ok := byID[id]; ok {
+		return r.Programs[i].Type
+	}
+	return ""
+}
+
+// targetText is what a link of a program of this type is attached to, as far as
+// the kernel tells.
+func targetText(info *bpfsys.LinkInfo, programType string, types *targetTypes) string {
 	switch info.Type {
 	case bpfabi.LinkXDP:
 		return fmt.Sprintf("interface %d", info.Ifindex)
@@ -182,6 +191,9 @@ func targetText(info *bpfsys.LinkInfo, types *targetTypes) string {
 	case bpfabi.LinkIter:
 		return info.Target
 	case bpfabi.LinkTracing:
+		if programType == bpfabi.ProgramExt.String() {
+			return fmt.Sprintf("function %d of program %d", info.TargetBTFID, info.TargetObjID)
+		}
 		if object, err := types.of(info.TargetObjID); err == nil {
 			if t, ok, err := object.Find(info.TargetBTFID); ok && err == nil {
 				return object.Name(t)

@@ -61,7 +61,7 @@ func targetName(p *manifest.Program) (module, name string, kind int, ok bool) {
 
 // checkProgram compares the target that the kernel tells of a program.
 func (t *targetTypes) checkProgram(p *manifest.Program, info *bpfsys.ProgramInfo) error {
-	if info.AttachBTFID == 0 && info.AttachBTFObjID == 0 && t.hidden {
+	if info.AttachBTFID == 0 && info.AttachBTFObjID == 0 && t.hidden || p.Attach.Input == inputProgram {
 		return nil // a link shows it again
 	}
 	return t.check(p, info.AttachBTFObjID, info.AttachBTFID)

@@ -30,7 +30,7 @@ func WriteArena(arena *FD, address, size uintptr, offset uint32, data []byte) (e
 	}
 	defer func() {
 		if _, _, errno := unix.Syscall(unix.SYS_MUNMAP, at, size, 0); errno != 0 && err == nil {
-			err = errno
+			err = fmt.Errorf("unmap the arena: %w", errno)
 		}
 	}()
 	if at != address {
@@ -42,7 +42,7 @@ func WriteArena(arena *FD, address, size uintptr, offset uint32, data []byte) (e
 			err = fmt.Errorf("write to the arena: %v: %w", fault, unix.ENOMEM)
 		}
 	}()
-	at += uintptr(offset)
-	copy(unsafe.Slice(*(**byte)(unsafe.Pointer(&at)), len(data)), data)
+	to := at + uintptr(offset)
+	copy(unsafe.Slice(*(**byte)(unsafe.Pointer(&to)), len(data)), data)
 	return nil
 }

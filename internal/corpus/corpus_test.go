@@ -357,7 +357,7 @@ func checkFails(t *testing.T, now *Results, kernel vmtest.Kernel) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdicts := map[int]string{21: "verifier-refused: ", 23: "unsupported: "}
+	verdicts := map[int]string{1: "error: ", 21: "verifier-refused: ", 23: "unsupported: "}
 	for i := range set.Fails {
 		f := &set.Fails[i]
 		r := now.find(Fixtures, "fails/"+f.Name+".bpf.o")

@@ -184,6 +184,23 @@ func (t *Types) Name(ty Type) string {
 	return string(s)
 }
 
+// Function returns the number of the function of this name, 0 if there is none or
+// there are several.
+func (t *Types) Function(name string) (id uint32, err error) {
+	several := false
+	err = t.each(func(ty Type) bool {
+		if ty.Kind == KindFunc && t.Name(ty) == name {
+			several = id != 0
+			id = ty.ID
+		}
+		return !several
+	})
+	if several {
+		id = 0
+	}
+	return id, err
+}
+
 // HasMember reports whether a struct of this name has a member of that name.
 func (t *Types) HasMember(structure, member string) (found bool, err error) {
 	err = t.each(func(ty Type) bool {

@@ -28,6 +28,7 @@ const (
 	InputInterface = "ifindex"
 	InputCgroup    = "cgroup"
 	InputNetns     = "netns"
+	InputProgram   = "program" // a pinned one, of which AttachTarget is a function
 
 	// Of programs that the broker attaches.
 	InputFunction      = "kernel-function"
@@ -129,7 +130,7 @@ type Attach struct {
 	// Link is the slot of the link that "kernel" gives, -1 otherwise.
 	Link int `json:"link"`
 	// Input is the kind of target that the machine names: "ifindex", "cgroup",
-	// "netns", for the broker "kernel-function", "syscall", "user-function",
+	// "netns", "program", for the broker "kernel-function", "syscall", "user-function",
 	// "tracepoint", "raw-tracepoint"; empty if the target is under the signature.
 	Input string `json:"input,omitempty"`
 	// InputSlot is where the loader program reads the target; -1 without Input

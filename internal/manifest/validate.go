@@ -281,11 +281,14 @@ func (m *Manifest) checkSlots() error {
 }
 
 // inputs is how many slots of the context name the target: a tc program whose
-// direction is open has a second one, for the attach type.
+// direction is open has a second one, for the attach type, and one that replaces
+// a function, for the number of the function's type.
 func (a *Attach) inputs(p *Program) int {
 	switch {
 	case a.Input == "" || a.By == AttachByBroker:
 		return 0
+	case a.Input == InputProgram:
+		return 2
 	case a.Input == InputInterface && p.Type == bpfabi.ProgramSchedCls.String() && p.AttachType == "":
 		return 2
 	default:

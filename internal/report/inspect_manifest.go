@@ -65,6 +65,8 @@ func inputWord(kind string) string {
 		return "network interface"
 	case "netns":
 		return "network namespace"
+	case "program":
+		return "pinned program"
 	case "kernel-function":
 		return "kernel function"
 	case "syscall":

@@ -238,6 +238,7 @@ func TestWithoutUserNamespaces(t *testing.T) {
 
 // Nor without the right to execute the program.
 func TestWorkersMustBeExecutable(t *testing.T) {
+	needTokens(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -23,35 +23,34 @@ const arenaAddress = 1 << 44
 // (kernel/bpf/verifier.c, BPF_MAX_VAR_OFF).
 const maxDirect = 1 << 29
 
-// arena is an object's arena and the variables in it.
+// arena is an object's arena with variables in it.
 type arena struct {
 	plan *mapPlan
-	data []byte // the variables' initial values, nil without variables
+	data []byte // the variables' initial values
 	at   uint32 // where they lie in the arena, bytes
 }
 
 // takeArena finds the arena among the plans, and what the object's variables put
-// into it: section is the plan of their section, nil if there is none.
+// into it: section is the plan of their section, nil if there is none. Of several
+// arenas, of which a program can use one, none has variables.
 func takeArena(plans []*mapPlan, section *mapPlan) (*arena, error) {
-	var a *arena
+	var all []*mapPlan
 	for _, m := range plans {
 		if m.typ != bpfabi.MapArena {
 			continue
 		}
-		if a != nil {
-			return nil, &UnsupportedError{Name: fmt.Sprintf("map %q", m.name), Why: fmt.Sprintf("%q is an arena as well: programs can use one", a.plan.name)}
-		}
-		a = &arena{plan: m}
 		if m.extra == 0 {
-			m.extra = arenaAddress
+			m.extra = arenaAddress + uint64(len(all))<<32
 		}
+		all = append(all, m)
 	}
-	if section == nil {
-		return a, nil
+	switch {
+	case section == nil:
+		return nil, nil
+	case len(all) != 1:
+		return nil, &UnsupportedError{Name: fmt.Sprintf("section %q", arenaSection), Why: fmt.Sprintf("its variables lie in an arena, and the object has %d", len(all))}
 	}
-	if a == nil {
-		return nil, &UnsupportedError{Name: fmt.Sprintf("section %q", arenaSection), Why: "its variables lie in an arena, and the object has none"}
-	}
+	a := &arena{plan: all[0]}
 	return a, a.place(section.zeroes)
 }
 
@@ -81,7 +80,7 @@ func (a *arena) place(data []byte) error {
 // attachLater makes the programs that use an arena with variables attach when
 // those are there, which is after the loader program.
 func (p *plan) attachLater() error {
-	if p.obj.arena == nil || p.obj.arena.data == nil {
+	if p.obj.arena == nil {
 		return nil
 	}
 	for _, prog := range p.progs {

@@ -223,12 +223,24 @@ func (r *rawBTF) kernelForm(layouts map[string]sectionLayout, hidden map[string]
 		if !r.layOut(t, layouts, blanked) {
 			r.blank(id)
 			blanked[uint32(id)] = true
+			continue
 		}
+		r.plainName(t)
 	}
 	for id := 1; id < len(r.types); id++ {
 		if t := &r.types[id]; t.kind() == kindDeclTag && blanked[t.size] {
 			r.blank(id)
 		}
+	}
+}
+
+// plainName writes an underscore in place of the question mark with which the name
+// of an optional section begins, and which Linux 6.1 does not take (libbpf does the
+// same there). Nothing refers to sections of code or structures by name.
+func (r *rawBTF) plainName(t *rawType) {
+	if name := r.string(t.name); name != "" && name[0] == '?' {
+		t.name = uint32(len(r.strings))
+		r.strings = append(append(slices.Clip(r.strings), "_"+name[1:]...), 0)
 	}
 }
 

@@ -180,6 +180,12 @@ func (e *emitter) loadProgram(p *plan, i int, prog *progPlan) {
 		}
 		e.label(done + ".vmlinux")
 	}
+	if prog.target.replaces {
+		e.add(asm.LoadMem(asm.R1, regCtx, contextSlot(prog.input), asm.Word), asm.JSLT.Imm32(asm.R1, 0, done))
+		e.store(img.attr+progLoadTargetBTF, asm.R1, asm.Word) // attach_prog_fd
+		e.add(asm.LoadMem(asm.R1, regCtx, contextSlot(prog.input+1), asm.Word))
+		e.store(img.attr+progLoadTargetID, asm.R1, asm.Word)
+	}
 	e.stage(loadctx.StageProgram, i)
 	e.bpf(bpfabi.CommandProgLoad, img.attr, progLoadLen)
 	e.must()
@@ -239,7 +245,7 @@ func (e *emitter) attach(i int, prog *progPlan) {
 	e.load(asm.R1, e.img.fd(prog.fd), asm.Word)
 	e.add(asm.JSLT.Imm32(asm.R1, 0, skip))
 	e.store(a+linkCreateProg, asm.R1, asm.Word)
-	if prog.input >= 0 {
+	if prog.input >= 0 && !prog.target.replaces { // what that replaces, it was loaded for
 		e.add(asm.LoadMem(asm.R1, regCtx, contextSlot(prog.input), asm.Word), asm.JSLT.Imm32(asm.R1, 0, skip))
 		e.store(a+linkCreateTarget, asm.R1, asm.Word)
 	}

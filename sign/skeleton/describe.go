@@ -50,7 +50,7 @@ func describe(p *plan, objectSize uint64) manifest.Manifest {
 
 func describeProgram(prog *progPlan) manifest.Program {
 	attachType := ""
-	if t := bpfabi.AttachType(prog.spec.AttachType); t != 0 || (prog.target.by == byKernel || prog.target.later) && !prog.target.direction {
+	if t := bpfabi.AttachType(prog.spec.AttachType); t != 0 || (prog.target.by == byKernel || prog.target.later) && !prog.target.direction && !prog.target.replaces {
 		attachType = t.String()
 	}
 	var flags []string

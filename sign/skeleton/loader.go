@@ -155,6 +155,12 @@ func (e *emitter) checkInputs(p *plan) {
 				asm.JGT.Imm32(asm.R1, int32(bpfabi.AttachTCXEgress), reject),
 			)
 		}
+		if prog.target.replaces {
+			e.add(
+				asm.LoadMem(asm.R1, regCtx, contextSlot(prog.input+1), asm.Word),
+				asm.JSLT.Imm32(asm.R1, 1, reject), // the number of a type
+			)
+		}
 		e.label(done)
 	}
 }

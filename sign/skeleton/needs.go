@@ -173,7 +173,7 @@ func capabilities(p *plan) []string {
 		case bpfabi.ProgramSchedCls, bpfabi.ProgramSchedAct, bpfabi.ProgramXDP, bpfabi.ProgramLWTIn, bpfabi.ProgramLWTOut,
 			bpfabi.ProgramLWTXmit, bpfabi.ProgramLWTSEG6Local, bpfabi.ProgramSkSKB, bpfabi.ProgramSkMsg, bpfabi.ProgramFlowDissector,
 			bpfabi.ProgramCgroupDevice, bpfabi.ProgramCgroupSock, bpfabi.ProgramCgroupSockAddr, bpfabi.ProgramCgroupSockopt,
-			bpfabi.ProgramCgroupSysctl, bpfabi.ProgramSockOps, bpfabi.ProgramNetfilter, bpfabi.ProgramCgroupSKB:
+			bpfabi.ProgramCgroupSysctl, bpfabi.ProgramSockOps, bpfabi.ProgramNetfilter, bpfabi.ProgramCgroupSKB, bpfabi.ProgramExt:
 			set["CAP_NET_ADMIN"] = true
 		}
 	}

@@ -26,7 +26,7 @@ type object struct {
 	ext       *extInfo     // never nil
 	structOps []*structOps // by name
 	kconfig   *kconfig     // nil without variables that are declared __kconfig
-	arena     *arena       // nil without one; known when maps are planned
+	arena     *arena       // nil without variables in one; known when maps are planned
 	// unasked are the functions that only optional structures call.
 	unasked map[string]bool
 	// callbacks are the functions that programs name for exceptions, by program.

@@ -93,7 +93,7 @@ func newPlan(o *object, opt Options) (*plan, error) {
 		}
 		if prog.target.input != "" && prog.target.by == byKernel {
 			prog.input = p.slot()
-			if prog.target.direction {
+			if prog.target.direction || prog.target.replaces {
 				p.slot()
 			}
 		}

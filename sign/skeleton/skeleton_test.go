@@ -199,7 +199,7 @@ func TestProfilesDifferInTheCheckAlone(t *testing.T) {
 
 func TestRefusalNamesTheThing(t *testing.T) {
 	want := map[string]string{
-		"arena": `map "second"`, "freplace": `program "plus_four"`, "kconfig": `variable "LINUX_TBPF_UNKNOWN"`, "structops": `map "steady"`,
+		"arena": `section ".addr_space.1"`, "kconfig": `variable "LINUX_TBPF_UNKNOWN"`, "structops": `map "steady"`,
 	}
 	for name, object := range fixtures(t, filepath.Join("refused", "*.bpf.o")) {
 		_, err := Generate(object, Options{})

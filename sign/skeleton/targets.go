@@ -22,6 +22,7 @@ type target struct {
 	name      string // as manifest.Program.AttachTarget
 	linkType  bpfabi.AttachType
 	direction bool // the second input slot chooses tcx_ingress or tcx_egress
+	replaces  bool // the input is a program, of which it replaces a function; the second slot has the function's type
 	later     bool // it could be attached from inside, and waits until the arena is filled
 }
 
@@ -38,7 +39,7 @@ const kernelProper = "vmlinux"
 // hasTarget reports whether programs of a type may have a target that is signed.
 func hasTarget(t bpfabi.ProgramType) bool {
 	switch t {
-	case bpfabi.ProgramTracing, bpfabi.ProgramLSM, bpfabi.ProgramKProbe, bpfabi.ProgramTracepoint,
+	case bpfabi.ProgramTracing, bpfabi.ProgramLSM, bpfabi.ProgramExt, bpfabi.ProgramKProbe, bpfabi.ProgramTracepoint,
 		bpfabi.ProgramRawTracepoint, bpfabi.ProgramRawTracepointWritable:
 		return true
 	}
@@ -58,7 +59,10 @@ func targetOf(p *ebpf.ProgramSpec) (target, error) {
 	case bpfabi.ProgramStructOps:
 		return target{by: byNone}, nil // planStructOps knows more
 	case bpfabi.ProgramExt:
-		return refuse("freplace: the program that it replaces is known only when it is loaded")
+		if p.AttachTo == "" || strings.ContainsAny(p.AttachTo, "/*?:") {
+			return refuse("section %q names no function to replace: --target %s=NAME puts one under the signature", p.SectionName, p.Name)
+		}
+		return target{by: byKernel, input: manifest.InputProgram, name: p.AttachTo, replaces: true}, nil
 	case bpfabi.ProgramTracing, bpfabi.ProgramLSM:
 		return btfTarget(p, typ, attach, refuse)
 	case bpfabi.ProgramXDP:

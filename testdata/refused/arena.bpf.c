@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// Two arenas, of which a program can use one.
+// Two arenas, and a variable that could lie in either.
 #include "maps.h"
 
 struct {
@@ -8,10 +8,12 @@ struct {
 	__uint(max_entries, 16); // pages
 } first SEC(".maps"), second SEC(".maps");
 
+__u64 __attribute__((address_space(1))) somewhere = 1;
+
 SEC("syscall")
 int find(void *ctx)
 {
-	return (__u64)&first ? 0 : 1;
+	return (__u64)&first && somewhere ? 0 : 1;
 }
 
 char LICENSE[] SEC("license") = "GPL";

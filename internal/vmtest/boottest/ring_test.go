@@ -212,9 +212,12 @@ func TestAnotherKeyringIsNotTheBoots(t *testing.T) {
 	}
 }
 
-// newKeyring makes a keyring of root's in its session keyring.
+// newKeyring makes a keyring of root's in its session keyring, which the kernel
+// makes for a thread that has none: permissions are the same thread's to set.
 func newKeyring(t *testing.T, description string, mask uint32) int32 {
 	t.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	serial, err := unix.AddKey("keyring", description, nil, unix.KEY_SPEC_SESSION_KEYRING)
 	must(t, err)
 	must(t, unix.KeyctlSetperm(serial, mask))

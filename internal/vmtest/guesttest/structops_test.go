@@ -80,7 +80,21 @@ func TestStructOps(t *testing.T) {
 // loadStructOps signs the fixture for kernels with these types, and loads it.
 func loadStructOps(t *testing.T, isolate bool, kernels ...[]byte) (*loader.Loaded, error) {
 	t.Helper()
-	object, err := os.ReadFile("testdata/refused/structops.bpf.o")
+	opt := sign.Options{ObjectName: "structops.bpf.o", Name: "structops"}
+	for _, raw := range kernels {
+		types, err := skeleton.ParseKernelTypes(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opt.Skeleton.KernelTypes = append(opt.Skeleton.KernelTypes, types)
+	}
+	return loadSigned(t, "testdata/refused/structops.bpf.o", opt, loader.Options{Isolate: isolate})
+}
+
+// loadSigned signs an object with a new key, verifies and loads it.
+func loadSigned(t *testing.T, path string, opt sign.Options, how loader.Options) (*loader.Loaded, error) {
+	t.Helper()
+	object, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,14 +114,7 @@ func loadStructOps(t *testing.T, isolate bool, kernels ...[]byte) (*loader.Loade
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt := sign.Options{ObjectName: "structops.bpf.o", Name: "structops", Signer: key, Certificate: cert}
-	for _, raw := range kernels {
-		types, err := skeleton.ParseKernelTypes(raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		opt.Skeleton.KernelTypes = append(opt.Skeleton.KernelTypes, types)
-	}
+	opt.Signer, opt.Certificate = key, cert
 	made, _, err := sign.Object(object, opt)
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +128,8 @@ func loadStructOps(t *testing.T, isolate bool, kernels ...[]byte) (*loader.Loade
 	if err != nil {
 		t.Fatal(err)
 	}
-	return loader.Load(verified, loader.Options{Trusted: ring, Isolate: isolate, KernelVerify: loader.IfAvailable, Timeout: time.Minute})
+	how.Trusted, how.KernelVerify, how.Timeout = ring, loader.IfAvailable, time.Minute
+	return loader.Load(verified, how)
 }
 
 func hasCongestionControl(t *testing.T) bool {

@@ -64,7 +64,7 @@ lint: go
 
 # The compiled objects of testdata, from the C source beside them.
 generate:
-	scripts/install-tools clang
+	scripts/install-tools clang bpftool
 	scripts/generate.sh
 	scripts/generate-gate.sh
 

@@ -193,8 +193,9 @@ type sectionLayout struct {
 // the *_check_meta functions): declarations of things that are not in the
 // object become pointers, data sections get their size and offsets, hidden
 // functions become static. layouts is by section name; hidden says which
-// functions have hidden visibility.
-func (r *rawBTF) kernelForm(layouts map[string]sectionLayout, hidden map[string]bool) {
+// functions have hidden visibility, shared which names several variables have:
+// there the linker has put in the offsets.
+func (r *rawBTF) kernelForm(layouts map[string]sectionLayout, hidden, shared map[string]bool) {
 	blanked := make(map[uint32]bool)
 	for id := 1; id < len(r.types); id++ {
 		t := &r.types[id]
@@ -220,7 +221,7 @@ func (r *rawBTF) kernelForm(layouts map[string]sectionLayout, hidden map[string]
 		if t.kind() != kindDatasec {
 			continue
 		}
-		if !r.layOut(t, layouts, blanked) {
+		if !r.layOut(t, layouts, blanked, shared) {
 			r.blank(id)
 			blanked[uint32(id)] = true
 			continue
@@ -239,9 +240,15 @@ func (r *rawBTF) kernelForm(layouts map[string]sectionLayout, hidden map[string]
 // same there). Nothing refers to sections of code or structures by name.
 func (r *rawBTF) plainName(t *rawType) {
 	if name := r.string(t.name); name != "" && name[0] == '?' {
-		t.name = uint32(len(r.strings))
-		r.strings = append(append(slices.Clip(r.strings), "_"+name[1:]...), 0)
+		t.name = r.add("_" + name[1:])
 	}
+}
+
+// add adds a name and returns where it stands.
+func (r *rawBTF) add(name string) uint32 {
+	at := uint32(len(r.strings))
+	r.strings = append(append(slices.Clip(r.strings), name...), 0)
+	return at
 }
 
 // nameParameters gives names to the parameters of functions that have none in
@@ -277,7 +284,7 @@ func (r *rawBTF) nameParameters() {
 
 // layOut completes one data section; false means that the kernel could not
 // take it.
-func (r *rawBTF) layOut(t *rawType, layouts map[string]sectionLayout, blanked map[uint32]bool) bool {
+func (r *rawBTF) layOut(t *rawType, layouts map[string]sectionLayout, blanked map[uint32]bool, shared map[string]bool) bool {
 	layout, ok := layouts[r.string(t.name)]
 	if !ok {
 		return false
@@ -290,7 +297,11 @@ func (r *rawBTF) layOut(t *rawType, layouts map[string]sectionLayout, blanked ma
 		if blanked[v.typ] || int64(v.typ) >= int64(len(r.types)) {
 			return false
 		}
-		off, ok := layout.offsets[r.string(r.types[v.typ].name)]
+		name := r.string(r.types[v.typ].name)
+		if shared[name] {
+			continue
+		}
+		off, ok := layout.offsets[name]
 		if !ok {
 			return false
 		}

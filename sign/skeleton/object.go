@@ -77,11 +77,12 @@ func parseObject(file []byte) (*object, error) {
 	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
 		return nil, fmt.Errorf("read symbols: %w", err)
 	}
+	same := tellApart(f, symbols)
 	o := &object{funcs: make(map[string]function), externs: make(map[string]extern), ext: new(extInfo), unasked: make(map[string]bool)}
 	if err := o.readFunctions(f, symbols); err != nil {
 		return nil, err
 	}
-	file, err = o.readTypes(f, file, symbols)
+	file, err = o.readTypes(f, file, symbols, same)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +170,7 @@ func isFunction(s elf.Symbol) bool {
 // readTypes reads .BTF and .BTF.ext, sorts the undefined symbols, and brings
 // the types into the form that the kernel takes. It returns the file as
 // cilium/ebpf is to see it.
-func (o *object) readTypes(f *elf.File, file []byte, symbols []elf.Symbol) ([]byte, error) {
+func (o *object) readTypes(f *elf.File, file []byte, symbols []elf.Symbol, same *namesakes) ([]byte, error) {
 	for _, s := range symbols {
 		if s.Section == elf.SHN_UNDEF && s.Name != "" {
 			o.externs[s.Name] = extern{weak: elf.ST_BIND(s.Info) == elf.STB_WEAK}
@@ -203,11 +204,11 @@ func (o *object) readTypes(f *elf.File, file []byte, symbols []elf.Symbol) ([]by
 			return nil, err
 		}
 	}
-	if file, o.sections, err = show(f, file, typed); err != nil {
+	layouts, hidden := layoutsOf(f, symbols)
+	if file, o.sections, err = show(f, file, typed, same, layouts); err != nil {
 		return nil, err
 	}
-	layouts, hidden := layoutsOf(f, symbols)
-	types.kernelForm(layouts, hidden)
+	types.kernelForm(layouts, hidden, same.shared)
 	o.btf = types
 	return file, nil
 }

@@ -17,7 +17,7 @@ import (
 //
 // What differs: kernel variables are typeless (it refuses any other type for
 // them in .ksyms), those of .kconfig have no section (it would make a map of its
-// own of them), weak maps are strong (it knows no weak ones), sections of struct_ops are none, and a section .bss.NAME is called .data.bss.NAME (it reads no bss
+// own of them), static functions and variables of one name have several, weak maps are strong (it knows no weak ones), sections of struct_ops are none, and a section .bss.NAME is called .data.bss.NAME (it reads no bss
 // but .bss; a section without contents in the file it reads under any name), as is that of an arena's variables.
 type shown struct {
 	file  []byte
@@ -27,7 +27,7 @@ type shown struct {
 
 // show returns the file to read, and the sections' own names where it gives
 // them others. typed are the kernel variables that have a type.
-func show(f *elf.File, file []byte, typed []uint32) (shownFile []byte, sections map[string]string, err error) {
+func show(f *elf.File, file []byte, typed []uint32, same *namesakes, layouts map[string]sectionLayout) (shownFile []byte, sections map[string]string, err error) {
 	section := slices.IndexFunc(f.Sections, func(sec *elf.Section) bool { return sec.Name == ".BTF" })
 	raw, err := f.Sections[section].Data()
 	if err != nil {
@@ -49,7 +49,9 @@ func show(f *elf.File, file []byte, typed []uint32) (shownFile []byte, sections 
 	if kconfig != 0 {
 		types.blank(kconfig)
 	}
-	if len(typed)+len(sections)+kconfig > 0 {
+	named := same.nameVariables(types)
+	placed := placeVariables(types, layouts)
+	if len(typed)+len(sections)+kconfig > 0 || named || placed {
 		if err := s.setSection(section, types.encode()); err != nil {
 			return nil, nil, err
 		}
@@ -57,7 +59,7 @@ func show(f *elf.File, file []byte, typed []uint32) (shownFile []byte, sections 
 	if err := s.hideStructOps(); err != nil {
 		return nil, nil, err
 	}
-	if err := s.strengthen(); err != nil {
+	if err := s.editSymbols(same); err != nil {
 		return nil, nil, err
 	}
 	return s.file, sections, nil
@@ -127,8 +129,8 @@ func (s *shown) hideStructOps() error {
 	return nil
 }
 
-// strengthen makes weak maps strong.
-func (s *shown) strengthen() error {
+// editSymbols makes weak maps strong and tells namesakes apart.
+func (s *shown) editSymbols(same *namesakes) error {
 	section := slices.IndexFunc(s.f.Sections, func(sec *elf.Section) bool { return sec.Type == elf.SHT_SYMTAB })
 	if section < 0 {
 		return nil
@@ -142,9 +144,26 @@ func (s *shown) strengthen() error {
 		return fmt.Errorf("read symbols: %w", err)
 	}
 	changed := false
+	names := int(s.f.Sections[section].Link)
+	var strings []byte
+	if len(same.renamed) > 0 {
+		if names >= len(s.f.Sections) {
+			return fmt.Errorf("parse object: section %d, which has the symbols' names, is not there", names)
+		}
+		if strings, err = s.f.Sections[names].Data(); err != nil {
+			return fmt.Errorf("read symbol names: %w", err)
+		}
+	}
 	for n, symbol := range symbols {
 		off := (n + 1) * elf.Sym64Size // the first one is not among the symbols
-		if elf.ST_BIND(symbol.Info) != elf.STB_WEAK || off+elf.Sym64Size > len(table) {
+		if off+elf.Sym64Size > len(table) {
+			continue
+		}
+		if name, ok := same.renamed[n]; ok {
+			binary.LittleEndian.PutUint32(table[off:], uint32(len(strings)))
+			strings, changed = append(append(strings, name...), 0), true
+		}
+		if elf.ST_BIND(symbol.Info) != elf.STB_WEAK {
 			continue
 		}
 		if s.isMap(symbol) {
@@ -153,6 +172,11 @@ func (s *shown) strengthen() error {
 	}
 	if !changed {
 		return nil
+	}
+	if strings != nil {
+		if err := s.setSection(names, strings); err != nil {
+			return err
+		}
 	}
 	return s.setSection(section, table)
 }

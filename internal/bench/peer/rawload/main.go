@@ -14,8 +14,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/trustedbpf/tbpf/internal/bpfabi"
 	"github.com/trustedbpf/tbpf/internal/bpfsys"
@@ -110,6 +113,12 @@ func load(metadata, instructions []byte, size int, inputs map[int]int) ([]byte, 
 	}
 	for slot, value := range inputs {
 		binary.NativeEndian.PutUint32(ctx[loadctx.SlotOffset(slot):], uint32(value))
+	}
+	// The signal by which Go's runtime preempts a thread would stop the verifier
+	// inside the loader program with EAGAIN.
+	runtime.LockOSThread()
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGURG - 1)}}, nil); err != nil {
+		return nil, err
 	}
 	if ret, err := bpfsys.RunSyscallProgram(program, ctx); err != nil || ret != 0 {
 		return nil, fmt.Errorf("loader program returned %d: %w", ret, err)

@@ -172,12 +172,8 @@ func (i *input) openProgram(function string) (err error) {
 	if info.BTFID == 0 {
 		return errors.New("the program has no types: it was loaded without BTF")
 	}
-	fd, err := bpfsys.OpenBTF(info.BTFID)
+	raw, err := readBTF(info.BTFID)
 	if err != nil {
-		return err
-	}
-	raw, err := bpfsys.ReadBTF(fd)
-	if err := errors.Join(err, fd.Close()); err != nil {
 		return err
 	}
 	types, err := kernelbtf.Parse(raw, nil)

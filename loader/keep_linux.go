@@ -106,7 +106,7 @@ func canKeep(p *manifest.Map, fd *bpfsys.FD) error {
 	return nil
 }
 
-// readBTF reads the types that a map was made with.
+// readBTF reads the types that a map or program was made with.
 func readBTF(id uint32) ([]byte, error) {
 	fd, err := bpfsys.OpenBTF(id)
 	if err != nil {

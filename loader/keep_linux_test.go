@@ -23,6 +23,12 @@ func counterMap(t *testing.T, name, member string, entries uint32) *bpfsys.FD {
 		spec.Key = &btf.Int{Name: "key", Size: 4}
 		spec.Value = &btf.Struct{Name: "counter", Size: 8, Members: []btf.Member{{Name: member, Type: &btf.Int{Name: "u64", Size: 8}}}}
 	}
+	return makeMap(t, spec)
+}
+
+// makeMap makes a map that is there as long as the test.
+func makeMap(t *testing.T, spec *ebpf.MapSpec) *bpfsys.FD {
+	t.Helper()
 	m, err := ebpf.NewMap(spec)
 	if errors.Is(err, unix.EPERM) {
 		t.Skip("no permission to use BPF")

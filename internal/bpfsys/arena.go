@@ -33,9 +33,6 @@ func WriteArena(arena *FD, address, size uintptr, offset uint32, data []byte) (e
 			err = fmt.Errorf("unmap the arena: %w", errno)
 		}
 	}()
-	if at != address {
-		return unix.EEXIST
-	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if fault := recover(); fault != nil {

@@ -46,6 +46,19 @@ func sample() *builder {
 	return b.add(KindTypedef, 0, "btf_trace_sched_switch")
 }
 
+// A function is found if it is the one of its name, and no other thing is.
+func TestFunctionsAreFoundByName(t *testing.T) {
+	types, err := Parse(sample().add(KindFunc, 1, "twice").add(KindFunc, 1, "twice").add(KindFunc, 1, "thrice").bytes(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]uint32{"bpf_lsm_file_open": 3, "thrice": 7, "twice": 0, "bpf_map": 0, "absent": 0, "": 0} {
+		if id, err := types.Function(name); err != nil || id != want {
+			t.Errorf("%q: %d, %v; want %d", name, id, err, want)
+		}
+	}
+}
+
 func TestFindAndHasMember(t *testing.T) {
 	types, err := Parse(sample().bytes(), nil)
 	if err != nil {

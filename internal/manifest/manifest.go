@@ -135,7 +135,7 @@ type Attach struct {
 	Input string `json:"input,omitempty"`
 	// InputSlot is where the loader program reads the target; -1 without Input
 	// and where the broker attaches. A value of -1 in that slot means: load, do
-	// not attach.
+	// not attach; of a program that replaces a function: do not load.
 	InputSlot int `json:"inputSlot"`
 }
 

@@ -102,9 +102,6 @@ func placeVariables(types *rawBTF, layouts map[string]sectionLayout) bool {
 			}
 			off, ok := layout.offsets[types.string(types.types[typ].name)]
 			if ok && off != binary.LittleEndian.Uint32(section.tail[at+4:]) {
-				if !changed {
-					section.tail = append([]byte(nil), section.tail...)
-				}
 				binary.LittleEndian.PutUint32(section.tail[at+4:], off)
 				changed = true
 			}
